@@ -1,0 +1,224 @@
+//! The controller's configuration file. A cluster with no configuration at all works: everything has a default.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::node::Encapsulation;
+use crate::subnet::SubnetSpec;
+
+/// The controller's configuration (`weft-controller --config FILE`, YAML).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ControllerConfig {
+    /// The subnet of pods that nothing else is said about. A Subnet object of the same name takes its place.
+    pub default_subnet: DefaultSubnet,
+    /// How packets travel between nodes: `geneve` or `vxlan`.
+    pub encapsulation: Tunnel,
+    /// MTU of pod interfaces in bytes; 0: from the underlay.
+    pub mtu: u32,
+    /// Seconds that an address rests before it is given to another pod: `30s`, `500ms`, `2m`, or a number of seconds.
+    #[serde(with = "duration")]
+    pub quiet_time: std::time::Duration,
+}
+
+impl Default for ControllerConfig {
+    fn default() -> Self {
+        ControllerConfig {
+            default_subnet: DefaultSubnet::default(),
+            encapsulation: Tunnel::Geneve,
+            mtu: 0,
+            quiet_time: std::time::Duration::from_secs(30),
+        }
+    }
+}
+
+/// A name and the fields of a Subnet's spec.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DefaultSubnet {
+    /// Its name, `default` unless told otherwise.
+    pub name: String,
+    /// The rest, as in a Subnet's spec.
+    #[serde(flatten)]
+    pub spec: SubnetSpec,
+}
+
+impl Default for DefaultSubnet {
+    fn default() -> Self {
+        let cidrs = vec!["10.10.0.0/16".into(), "fd00:10::/64".into()];
+        DefaultSubnet {
+            name: "default".into(),
+            spec: SubnetSpec { cidrs, nat_outgoing: true, ..SubnetSpec::default() },
+        }
+    }
+}
+
+/// How packets travel between nodes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tunnel {
+    /// Geneve (RFC 8926), carries the whole source identity.
+    #[default]
+    Geneve,
+    /// VXLAN (RFC 7348), carries 16 bits of it.
+    Vxlan,
+}
+
+impl From<Tunnel> for Encapsulation {
+    fn from(tunnel: Tunnel) -> Self {
+        match tunnel {
+            Tunnel::Geneve => Encapsulation::Geneve,
+            Tunnel::Vxlan => Encapsulation::Vxlan,
+        }
+    }
+}
+
+/// What is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A key that does not exist; `nearest` is the one that was probably meant.
+    #[error("unknown key {path}; did you mean `{nearest}`? (known here: {known})")]
+    UnknownKey {
+        /// Where, with dots.
+        path: String,
+        /// The known key with the fewest letters different.
+        nearest: String,
+        /// All keys that exist at this place.
+        known: String,
+    },
+    /// A value of the wrong type or out of range.
+    #[error("configuration: {0}")]
+    Value(String),
+}
+
+/// The keys that exist, by place; `""` is the top. Derived types refuse nothing, so that this one table does.
+const KEYS: &[(&str, &[&str])] = &[
+    ("", &["defaultSubnet", "encapsulation", "mtu", "quietTime"]),
+    ("defaultSubnet", &["name", "cidrs", "gateways", "reserved", "blockSize", "namespaces", "natOutgoing"]),
+    ("defaultSubnet.blockSize", &["ipv4", "ipv6"]),
+    ("defaultSubnet.namespaces", &["names", "selector"]),
+];
+
+impl ControllerConfig {
+    /// Reads a configuration from the value that a YAML or JSON file holds (`null`: an empty file). Keys that do not exist
+    /// are refused, and the nearest one that does is named.
+    pub fn from_value(value: Value) -> Result<ControllerConfig, ConfigError> {
+        if value.is_null() {
+            return Ok(ControllerConfig::default());
+        }
+        for (place, known) in KEYS {
+            let found =
+                place.split('.').filter(|part| !part.is_empty()).try_fold(&value, |value, part| value.get(part));
+            let Some(map) = found.and_then(Value::as_object) else { continue };
+            if let Some(key) = map.keys().find(|key| !known.contains(&key.as_str())) {
+                return Err(unknown_key(place, key, known));
+            }
+        }
+        let mut value = value;
+        if let Some(subnet) = value.get_mut("defaultSubnet").and_then(Value::as_object_mut)
+            && !subnet.contains_key("cidrs")
+        {
+            subnet.insert("cidrs".into(), DefaultSubnet::default().spec.cidrs.into());
+        }
+        serde_json::from_value(value).map_err(|error| ConfigError::Value(error.to_string()))
+    }
+}
+
+fn unknown_key(place: &str, key: &str, known: &[&str]) -> ConfigError {
+    let nearest = known.iter().min_by_key(|known| distance(known, key)).expect("the table has no empty place");
+    let path = if place.is_empty() { key.to_string() } else { format!("{place}.{key}") };
+    ConfigError::UnknownKey { path, nearest: nearest.to_string(), known: known.join(", ") }
+}
+
+/// Letters to change, add or leave out to get from one word to the other, upper and lower case alike.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.to_lowercase().chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.to_lowercase().chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in other.iter().enumerate() {
+            let substituted = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[other.len()]
+}
+
+mod duration {
+    //! Times as people write them: `30s`, `500ms`, `2m`, `1h`, or a number of seconds.
+    use std::time::Duration;
+
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+    use serde_json::Value;
+
+    pub fn serialize<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&format!("{}ms", time.as_millis()))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let parsed = match &value {
+            Value::Number(seconds) => seconds.as_u64().map(Duration::from_secs),
+            Value::String(text) => parse(text),
+            _ => None,
+        };
+        parsed.ok_or_else(|| D::Error::custom(format!("{value} is no time; write 30s, 500ms, 2m or 1h")))
+    }
+
+    fn parse(text: &str) -> Option<Duration> {
+        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(digits);
+        let milliseconds = match unit {
+            "ms" => 1,
+            "s" | "" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            _ => return None,
+        };
+        Some(Duration::from_millis(number.parse::<u64>().ok()?.checked_mul(milliseconds)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn refused(value: Value) -> String {
+        ControllerConfig::from_value(value).expect_err("must be refused").to_string()
+    }
+
+    #[test]
+    fn nothing_configured_is_the_default() {
+        assert_eq!(ControllerConfig::from_value(Value::Null), Ok(ControllerConfig::default()));
+        assert_eq!(ControllerConfig::from_value(json!({})), Ok(ControllerConfig::default()));
+    }
+
+    #[test]
+    fn what_is_not_named_keeps_its_default() {
+        let config =
+            ControllerConfig::from_value(json!({"quietTime": "2m", "defaultSubnet": {"name": "pods"}})).unwrap();
+        assert_eq!(config.quiet_time.as_secs(), 120);
+        assert_eq!(config.default_subnet.name, "pods");
+        assert_eq!(config.default_subnet.spec.cidrs, DefaultSubnet::default().spec.cidrs);
+        assert!(config.default_subnet.spec.nat_outgoing);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_the_nearest_right_one() {
+        assert!(refused(json!({"quiettime": 3})).contains("did you mean `quietTime`?"));
+        assert!(refused(json!({"encapsulaton": "geneve"})).contains("did you mean `encapsulation`?"));
+        let nested = refused(json!({"defaultSubnet": {"cidr": "10.0.0.0/8"}}));
+        assert!(nested.contains("defaultSubnet.cidr") && nested.contains("`cidrs`"), "{nested}");
+    }
+
+    #[test]
+    fn a_wrong_value_is_named() {
+        assert!(refused(json!({"encapsulation": "gre"})).contains("gre"));
+        assert!(refused(json!({"quietTime": "soon"})).contains("is no time"));
+        assert!(refused(json!({"mtu": -1})).contains("-1"));
+    }
+}

@@ -1,0 +1,79 @@
+//! The contract between controller and agent: the messages of `proto/weft/node.proto`, and the keys of a node's objects.
+//!
+//! A node's state is a flat map from [`Key`] text to [`Object`]. Every object says all that its flows need, so an agent
+//! changes only the flows of the objects that a delta names. The gRPC stubs are generated where they are used (controller,
+//! agent, weftctl), from the same file, over these types.
+
+#![allow(missing_docs)] // the messages are documented in the .proto file
+
+use std::fmt;
+
+include!(concat!(env!("OUT_DIR"), "/weft.node.v1alpha1.rs"));
+
+/// The version of the protocol that this build speaks.
+pub const PROTOCOL: u32 = 1;
+
+/// Identities below 256 are reserved (design section 3): this node's own host.
+pub const IDENTITY_HOST: u32 = 1;
+/// The host of another node.
+pub const IDENTITY_REMOTE_NODE: u32 = 2;
+/// Whatever is outside the cluster.
+pub const IDENTITY_WORLD: u32 = 3;
+/// The first identity that pods can have.
+pub const IDENTITY_FIRST_POD: u32 = 256;
+
+/// The key of one object of a node's state, as text `KIND/NAME`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Key<'a> {
+    Config,
+    Peer { node: &'a str },
+    Subnet { name: &'a str },
+    Route { network: &'a str, cidr: &'a str },
+    Pod { namespace: &'a str, name: &'a str },
+}
+
+impl fmt::Display for Key<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Key::Config => write!(f, "config/node"),
+            Key::Peer { node } => write!(f, "peer/{node}"),
+            Key::Subnet { name } => write!(f, "subnet/{name}"),
+            Key::Route { network, cidr } => write!(f, "route/{network}/{cidr}"),
+            Key::Pod { namespace, name } => write!(f, "pod/{namespace}/{name}"),
+        }
+    }
+}
+
+impl<'a> Key<'a> {
+    /// The key that a text says; `None` for a kind that this build does not know.
+    pub fn parse(text: &'a str) -> Option<Key<'a>> {
+        let (kind, rest) = text.split_once('/')?;
+        Some(match kind {
+            "config" => Key::Config,
+            "peer" => Key::Peer { node: rest },
+            "subnet" => Key::Subnet { name: rest },
+            "route" => rest.split_once('/').map(|(network, cidr)| Key::Route { network, cidr })?,
+            "pod" => rest.split_once('/').map(|(namespace, name)| Key::Pod { namespace, name })?,
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_reads_back_from_its_text() {
+        for key in [
+            Key::Config,
+            Key::Peer { node: "node-1" },
+            Key::Subnet { name: "default" },
+            Key::Route { network: "default", cidr: "fd00:10::/122" },
+            Key::Pod { namespace: "shop", name: "web-0" },
+        ] {
+            assert_eq!(Key::parse(&key.to_string()), Some(key.clone()));
+        }
+        assert_eq!(Key::parse("rule/later"), None);
+    }
+}

@@ -1,0 +1,175 @@
+//! The network: all facts, and what follows from them.
+//!
+//! Every event changes facts and marks what depends on them; then what is marked is computed anew, in the order in which
+//! things depend on each other (`settle`). What is not marked is not looked at.
+
+mod blocks;
+mod ingest;
+mod inspect;
+mod pods;
+mod settle;
+mod status;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use api::ControllerConfig;
+use api::inspect::{AddressUse, NodeUse, SubnetUse};
+use api::node::Object;
+
+use crate::assign::{Add, Claims};
+use crate::book::Book;
+use crate::event::{Effects, Event, NodeDelta, Role, Write};
+use crate::fact::{Namespace, Node, ObjectKey};
+use crate::identity::Identities;
+use crate::pods::Pods;
+use crate::ports::Ports;
+use crate::problem::Problem;
+use crate::release::Release;
+use crate::statics::Statics;
+use crate::subnets::Subnets;
+use crate::view::{Effective, Views};
+use crate::{Millis, Name};
+
+/// The network of a cluster.
+#[derive(Debug, Clone)]
+pub struct Network {
+    config: ControllerConfig,
+    now: Millis,
+    role: Role,
+
+    // Facts, with their indexes.
+    namespaces: BTreeMap<Name, Namespace>,
+    nodes: BTreeMap<Name, Node>,
+    pods: Pods,
+    subnets: Subnets,
+    statics: Statics,
+    book: Book,
+    ports: Ports,
+
+    // What follows from them.
+    identities: Identities,
+    effective: BTreeMap<Name, Effective>,
+    release: Release,
+    /// Pods that wait for addresses, by subnet.
+    claims: BTreeMap<Name, Claims>,
+    /// Where a pod's claim is.
+    claim_of: BTreeMap<Name, (Name, i64)>,
+    /// Pods that cannot be plugged in because of what they or others ask for.
+    refused: BTreeMap<Name, Problem>,
+    /// Pods that get no address now, by subnet.
+    short: BTreeMap<Name, BTreeMap<Name, Problem>>,
+    /// Active pods without all of their addresses.
+    unplugged: BTreeSet<Name>,
+    /// What is proposed for blocks, and for which subnet.
+    adds: BTreeMap<Name, (Name, Add)>,
+    adds_of: BTreeMap<Name, BTreeSet<Name>>,
+    /// When an empty block goes back, and when container ids are written.
+    block_timers: blocks::BlockTimers,
+    views: Views,
+    writes: BTreeMap<ObjectKey, Write>,
+    /// What subnets and static addresses have been told is wrong.
+    told: BTreeMap<ObjectKey, Problem>,
+
+    dirty: settle::Dirty,
+}
+
+impl Network {
+    /// An empty network at a time. A default subnet that cannot be is refused.
+    pub fn new(config: ControllerConfig, now: Millis) -> Result<Network, Problem> {
+        let subnets = Subnets::new(&config.default_subnet)?;
+        let mut network = Network {
+            now,
+            role: Role::default(),
+            namespaces: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            pods: Pods::default(),
+            statics: Statics::default(),
+            book: Book::default(),
+            ports: Ports::default(),
+            identities: Identities::new(config.encapsulation),
+            effective: BTreeMap::new(),
+            release: Release::default(),
+            claims: BTreeMap::new(),
+            claim_of: BTreeMap::new(),
+            refused: BTreeMap::new(),
+            short: BTreeMap::new(),
+            unplugged: BTreeSet::new(),
+            adds: BTreeMap::new(),
+            adds_of: BTreeMap::new(),
+            block_timers: blocks::BlockTimers::default(),
+            views: Views::default(),
+            writes: BTreeMap::new(),
+            told: BTreeMap::new(),
+            dirty: settle::Dirty::default(),
+            subnets,
+            config,
+        };
+        network.dirty.subnets.extend(network.subnets.iter().map(|(name, _)| name.clone()));
+        network.settle(&mut Effects::default());
+        Ok(network)
+    }
+
+    /// Applies one event.
+    pub fn apply(&mut self, event: Event) -> Effects {
+        self.apply_all([event])
+    }
+
+    /// Applies a burst of events at once: one effect per key, however many events touched it.
+    ///
+    /// The complete first lists of all kinds must go in as one burst, before anything is served or written: half of the
+    /// facts look like a cluster in which the other half has been deleted.
+    pub fn apply_all(&mut self, events: impl IntoIterator<Item = Event>) -> Effects {
+        let mut effects = Effects::default();
+        for event in events {
+            self.ingest(event, &mut effects);
+        }
+        self.settle(&mut effects);
+        effects
+    }
+
+    /// Everything that a node has to know, by key; `None` for a node that is not in the cluster.
+    pub fn node_view(&self, node: &str) -> Option<BTreeMap<String, Arc<Object>>> {
+        self.views.of_node(node)
+    }
+
+    /// What of `effects` one node has to be told. Ask right after the event: values are those of now.
+    pub fn node_delta(&self, effects: &Effects, node: &str) -> NodeDelta {
+        self.views.delta(effects, node)
+    }
+
+    /// The write that is wanted for an object now; `None` where it is as it should be.
+    pub fn write(&self, key: &ObjectKey) -> Option<&Write> {
+        self.writes.get(key)
+    }
+
+    /// Every write that is wanted now: what a new leader starts with.
+    pub fn writes(&self) -> impl Iterator<Item = (&ObjectKey, &Write)> {
+        self.writes.iter()
+    }
+
+    /// When time alone will change something: the caller sends a [`Event::Tick`] then at the latest.
+    pub fn next_tick(&self) -> Option<Millis> {
+        self.release.next().into_iter().chain(self.block_timers.next()).min()
+    }
+
+    /// Names of the nodes of the cluster.
+    pub fn node_names(&self) -> impl Iterator<Item = &Name> {
+        self.nodes.keys()
+    }
+
+    /// Subnets and their use, for people.
+    pub fn subnets(&self) -> Vec<SubnetUse> {
+        self.subnets_in_use()
+    }
+
+    /// Addresses and their owners, for people.
+    pub fn addresses(&self) -> Vec<AddressUse> {
+        self.addresses_in_use()
+    }
+
+    /// Nodes with their addresses and blocks, for people.
+    pub fn nodes(&self) -> Vec<NodeUse> {
+        self.nodes_in_use()
+    }
+}

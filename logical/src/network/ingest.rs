@@ -1,0 +1,200 @@
+//! Taking in events: facts and indexes change, and what depends on them is marked.
+
+use ipnetwork::IpNetwork;
+
+use crate::book::BlockChange;
+use crate::event::{Effects, Event, Role};
+use crate::fact::{AddressBlock, Fact, Kind, Namespace, Node, ObjectKey, Pod, StaticAddress};
+use crate::statics::Touched;
+use crate::subnets::NETWORK;
+use crate::{Millis, Name};
+use crate::{pods, view};
+
+use super::Network;
+
+impl Network {
+    pub(super) fn ingest(&mut self, event: Event, effects: &mut Effects) {
+        match event {
+            Event::Upsert(fact) => self.upsert(fact, effects),
+            Event::Stored(Fact::AddressBlock(block)) if self.book.block(&block.name).is_none() => {}
+            Event::Stored(fact) => self.upsert(fact, effects),
+            Event::Delete(key) => self.delete(&key, effects),
+            Event::PortsReported { node, ports } => self.ports_reported(&node, &ports),
+            Event::AgentLost { node } => {
+                if self.ports.lost(&node) {
+                    self.dirty.entries.extend(self.release.of_node(&node));
+                }
+            }
+            Event::Role(role) => self.lead(role),
+            Event::Tick(now) => self.tick(now),
+        }
+    }
+
+    fn upsert(&mut self, fact: Fact, effects: &mut Effects) {
+        match fact {
+            Fact::Namespace(fact) => self.set_namespace(&Name::from(&*fact.name.clone()), Some(fact)),
+            Fact::Node(fact) => self.set_node(&Name::from(&*fact.name.clone()), Some(fact)),
+            Fact::Pod(fact) => self.set_pod(&pods::id(&fact.namespace, &fact.name), Some(fact), effects),
+            Fact::Subnet(fact) => {
+                self.dirty.subnets.insert(Name::from(&*fact.name));
+                self.dirty.judge = true;
+                self.subnets.upsert(fact);
+            }
+            Fact::StaticAddress(fact) => self.set_static((fact.namespace.clone(), fact.name.clone()), Some(fact)),
+            Fact::AddressBlock(fact) => self.set_block(&Name::from(&*fact.name.clone()), Some(fact)),
+        }
+    }
+
+    fn delete(&mut self, key: &ObjectKey, effects: &mut Effects) {
+        let name = Name::from(&*key.name);
+        match key.kind {
+            Kind::Namespace => self.set_namespace(&name, None),
+            Kind::Node => self.set_node(&name, None),
+            Kind::Pod => self.set_pod(&pods::id(&key.namespace, &key.name), None, effects),
+            Kind::Subnet => {
+                self.dirty.subnets.insert(name.clone());
+                self.dirty.judge = true;
+                self.subnets.remove(&name);
+            }
+            Kind::StaticAddress => self.set_static((key.namespace.clone(), key.name.clone()), None),
+            Kind::AddressBlock => self.set_block(&name, None),
+        }
+    }
+
+    fn set_namespace(&mut self, name: &Name, fact: Option<Namespace>) {
+        let old = match fact.clone() {
+            Some(fact) => self.namespaces.insert(name.clone(), fact),
+            None => self.namespaces.remove(name),
+        };
+        if old != fact {
+            let waiting = self.pods.of_namespace(name).filter(|pod| self.unplugged.contains(*pod));
+            self.dirty.pods.extend(waiting.cloned());
+        }
+    }
+
+    fn set_node(&mut self, name: &Name, fact: Option<Node>) {
+        let old = match fact.clone() {
+            Some(fact) => self.nodes.insert(name.clone(), fact),
+            None => self.nodes.remove(name),
+        };
+        if old == fact {
+            return;
+        }
+        self.dirty.nodes.insert(name.clone());
+        if old.is_some() != fact.is_some() {
+            self.dirty.pods.extend(self.pods.of_node(name).cloned());
+            self.dirty.blocks.extend(self.book.of_node(name).cloned());
+        }
+        self.dirty.entries.extend(self.release.of_node(name));
+        for block in self.book.of_node(name).filter_map(|block| self.book.block(block)) {
+            self.dirty.routes.insert((block.network.clone(), block.cidr));
+        }
+        for (_, address) in self.book.outside(name) {
+            self.dirty.routes.insert((NETWORK.into(), IpNetwork::from(*address)));
+        }
+    }
+
+    fn set_pod(&mut self, id: &Name, fact: Option<Pod>, effects: &mut Effects) {
+        if self.pods.get(id).map(|state| &state.fact) == fact.as_ref() {
+            return;
+        }
+        let (uid, finished) = fact.as_ref().map_or((None, false), |fact| (Some(fact.uid.clone()), fact.finished));
+        let identity = fact.as_ref().filter(|fact| !fact.host_network).map(|fact| self.identities.key(fact));
+        let old = self.pods.set(id, fact);
+        if let Some(old) = &old {
+            if uid.as_ref() != Some(&old.fact.uid) || finished {
+                self.dirty.seen.insert(old.fact.uid.clone());
+            }
+            self.dirty.entries.extend(self.book.of_pod(&old.fact.uid).cloned());
+            let here = self.pods.get(id).and_then(|state| state.node.clone());
+            if let Some(node) = old.node.clone().filter(|node| Some(node) != here.as_ref()) {
+                self.views.set_local(effects, &node, view::pod_key(id), None);
+            }
+        }
+        if let Some(uid) = &uid {
+            self.dirty.entries.extend(self.book.of_pod(uid).cloned());
+        }
+        let before = old.as_ref().and_then(|old| old.identity.as_deref());
+        self.dirty.pods.extend(self.identities.set(id, before, identity.as_deref()));
+        if let Some(state) = self.pods.get_mut(id) {
+            state.identity = identity;
+        }
+        self.dirty.pods.insert(id.clone());
+    }
+
+    fn set_static(&mut self, key: (Box<str>, Box<str>), fact: Option<StaticAddress>) {
+        let touched = self.statics.set(&key, fact, &self.subnets);
+        self.touch_statics(touched);
+    }
+
+    /// Marks what depends on static addresses that have changed.
+    pub(super) fn touch_statics(&mut self, touched: Touched) {
+        self.dirty.statics.extend(touched.statics);
+        for (namespace, holder) in &touched.holders {
+            self.dirty.pods.extend(self.pods.of_holder(namespace, holder).into_iter().cloned());
+        }
+        if touched.addresses.is_empty() {
+            return;
+        }
+        self.dirty.pods.extend(self.unplugged.iter().cloned());
+        self.dirty.claims.extend(self.claims.keys().cloned());
+        let network = Name::from(NETWORK);
+        for address in touched.addresses {
+            self.dirty.entries.extend(self.book.at(&network, address).map(|(id, _)| id));
+        }
+    }
+
+    fn set_block(&mut self, name: &Name, fact: Option<AddressBlock>) {
+        let change: BlockChange = self.book.set(name, fact);
+        self.dirty.blocks.insert(name.clone());
+        self.dirty.blocks.extend(change.moved.iter().cloned());
+        self.dirty.routes.extend(change.places);
+        if !change.moved.is_empty() {
+            self.dirty.subnets.extend(change.subnets.iter().cloned());
+        } else if !change.entries.is_empty() {
+            let widened = |subnet: &&Name| self.effective.get(*subnet).is_some_and(|effective| effective.widened);
+            self.dirty.statuses.extend(change.subnets.iter().filter(widened).cloned());
+        }
+        self.dirty.pods.extend(change.uids.iter().filter_map(|uid| self.pods.by_uid(uid)).cloned());
+        for uid in &change.uids {
+            self.dirty.entries.extend(self.book.of_pod(uid).cloned());
+        }
+        for (_, address) in &change.entries {
+            self.dirty.routes.insert((NETWORK.into(), IpNetwork::from(*address)));
+            self.dirty.statics.extend(self.statics.holder_of(*address).cloned());
+        }
+        self.dirty.entries.extend(change.entries);
+        self.dirty.claims.extend(change.subnets);
+    }
+
+    fn ports_reported(&mut self, node: &Name, ports: &api::node::Ports) {
+        for uid in self.ports.report(node, ports) {
+            self.dirty.pods.extend(self.pods.by_uid(&uid).cloned());
+            for id in self.book.of_pod(&uid) {
+                self.dirty.entries.insert(id.clone());
+                self.dirty.blocks.insert(id.0.clone());
+            }
+        }
+        self.dirty.entries.extend(self.release.of_node(node));
+    }
+
+    fn lead(&mut self, role: Role) {
+        if self.role == role {
+            return;
+        }
+        self.role = role;
+        self.dirty.blocks.extend(self.book.blocks().map(|(name, _)| name.clone()));
+        self.dirty.blocks.extend(self.adds.keys().cloned());
+        self.dirty.statuses.extend(self.subnets.iter().map(|(name, _)| name.clone()));
+        self.dirty.statics.extend(self.statics.iter().map(|(key, _)| key.clone()));
+    }
+
+    fn tick(&mut self, now: Millis) {
+        self.now = self.now.max(now);
+        for id in self.release.ripe(self.now) {
+            self.dirty.claims.extend(self.book.block(&id.0).map(|block| block.subnet.clone()));
+            self.dirty.blocks.insert(id.0);
+        }
+        self.dirty.blocks.extend(self.block_timers.ripe(self.now));
+    }
+}

@@ -1,0 +1,5 @@
+//! One behaviour a test, in a cluster in which everything is prompt.
+
+mod life;
+mod statics;
+mod subnets;

@@ -1,0 +1,105 @@
+//! The command line. Every option can be given by the environment as well.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// The agent of a Weft node: makes its Open vSwitch and host equal to the state that the controller streams.
+#[derive(Debug, Parser)]
+#[command(name = "weft-agent", version, about)]
+pub struct Args {
+    /// What to do; without it the agent runs.
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+    /// How to run.
+    #[command(flatten)]
+    pub run: Run,
+}
+
+/// What can be done besides running.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Gives the uplink back and removes everything of Weft from this node; the agent must not run.
+    Uninstall,
+}
+
+/// How to run.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct Run {
+    /// Name of this node, as Kubernetes knows it.
+    #[arg(long, env = "WEFT_NODE", default_value = "", global = true)]
+    pub node: String,
+    /// HOST:PORT of the controllers.
+    #[arg(long, env = "WEFT_CONTROLLER", value_delimiter = ',', global = true)]
+    pub controller: Vec<String>,
+    /// Folder with ca.crt, tls.crt and tls.key.
+    #[arg(long, env = "WEFT_PKI", default_value = "/etc/weft/pki", global = true)]
+    pub pki: PathBuf,
+    /// Where Open vSwitch has its sockets.
+    #[arg(long, env = "WEFT_OVS_RUNDIR", default_value = "/var/run/openvswitch", global = true)]
+    pub ovs_rundir: PathBuf,
+    /// Where the agent has its own socket.
+    #[arg(long, env = "WEFT_RUN_DIR", default_value = "/run/weft", global = true)]
+    pub run_dir: PathBuf,
+    /// Where the agent keeps the node's last state.
+    #[arg(long, env = "WEFT_STATE_DIR", default_value = "/var/lib/weft", global = true)]
+    pub state_dir: PathBuf,
+    /// Where the runtime looks for network configurations.
+    #[arg(long, env = "WEFT_CNI_CONF_DIR", default_value = "/etc/cni/net.d", global = true)]
+    pub cni_conf_dir: PathBuf,
+    /// Plugins that the runtime calls after weft-cni, by name, with commas between them; portmap serves host ports.
+    #[arg(long, env = "WEFT_CNI_CHAIN", value_delimiter = ',', global = true)]
+    pub cni_chain: Vec<String>,
+    /// Which datapath Open vSwitch uses.
+    #[arg(long, env = "WEFT_DATAPATH", value_enum, default_value_t = Datapath::Auto, global = true)]
+    pub datapath: Datapath,
+    /// The device that carries the tunnels; without it the one that has the node's tunnel address.
+    #[arg(long, env = "WEFT_UPLINK", global = true)]
+    pub uplink: Option<String>,
+    /// ADDRESS:PORT of /healthz, /readyz and /metrics.
+    #[arg(long, env = "WEFT_HEALTH", default_value = "127.0.0.1:10352", global = true)]
+    pub health: String,
+}
+
+/// Which datapath Open vSwitch uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Datapath {
+    /// The kernel's where it has the module, userspace otherwise.
+    Auto,
+    /// Userspace.
+    Netdev,
+    /// The kernel's.
+    System,
+}
+
+impl Datapath {
+    /// The datapath type as OVSDB has it; asks the kernel where it was left open.
+    pub fn resolve(self) -> &'static str {
+        match self {
+            Datapath::System => "system",
+            Datapath::Netdev => "netdev",
+            Datapath::Auto if crate::netlink::family_exists("ovs_datapath") => "system",
+            Datapath::Auto => "netdev",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_stand_before_and_after_the_verb() {
+        for line in [["weft-agent", "uninstall", "--ovs-rundir=/x"], ["weft-agent", "--ovs-rundir=/x", "uninstall"]] {
+            let args = Args::parse_from(line);
+            assert!(matches!(args.verb, Some(Verb::Uninstall)));
+            assert_eq!(args.run.ovs_rundir, PathBuf::from("/x"));
+        }
+    }
+
+    #[test]
+    fn several_controllers_are_one_option() {
+        let args = Args::parse_from(["weft-agent", "--controller", "a:1,b:2"]);
+        assert_eq!(args.run.controller, ["a:1", "b:2"]);
+    }
+}

@@ -1,0 +1,67 @@
+//! Everything that can happen to the agent.
+
+use std::io;
+
+use api::inspect::Answer;
+use rust_openflow::FlowStats;
+use tokio::sync::oneshot;
+
+use crate::cni::reply::Plugged;
+use crate::cni::server::{Asked, Waiter};
+use crate::cni::{Attachment, Error};
+use crate::openflow::{ReadBack, SwitchEvent};
+use crate::run::host::HostReport;
+use crate::stream::StreamEvent;
+
+/// One thing that happened.
+#[derive(Debug)]
+pub enum Event {
+    /// On the session with a controller.
+    Stream(StreamEvent),
+    /// The replica of OVSDB changed, or the connection to it.
+    Database,
+    /// On the OpenFlow connection.
+    Switch(SwitchEvent),
+    /// On the agent's own socket.
+    Asked(Asked),
+    /// Work that the loop had begun has ended.
+    Done(Done),
+    /// Time to look at everything.
+    Tick,
+    /// Somebody's patience, or a pause before trying again, is over.
+    Due,
+    /// The process is to end.
+    Stop,
+}
+
+/// Work that has ended.
+#[derive(Debug)]
+pub enum Done {
+    /// A pod's interface was made, or not.
+    Wired(Attachment, Result<Plugged, Error>),
+    /// A pod's interface was taken away, or not.
+    Unplugged(Attachment, io::Result<()>),
+    /// Devices that nobody knows were taken away.
+    Swept(io::Result<Vec<String>>),
+    /// CHECK looked into a pod's namespace.
+    Checked(Waiter, Result<(), Error>),
+    /// A transaction was done, or not.
+    Rows(Result<(), String>),
+    /// The switch was read back, or not.
+    ReadBack(Result<ReadBack, String>),
+    /// Flows were written, or not.
+    Flows(Result<(), String>),
+    /// The host was looked at and changed.
+    Host(Box<HostReport>),
+    /// The flows of the switch, for somebody who asked.
+    Dumped(Result<Vec<FlowStats>, String>, Option<String>, Reply),
+}
+
+/// Where an answer to a question goes.
+#[derive(Debug)]
+pub enum Reply {
+    /// To the agent's socket.
+    Socket(oneshot::Sender<Answer>),
+    /// To the controller, under its number.
+    Controller(u64),
+}

@@ -1,0 +1,95 @@
+//! Questions of people: on the agent's socket, or by way of the controller.
+
+use api::inspect::{Answer, ExplainedFlow, NodeStatus, Question};
+use pipeline::print::Names;
+use pipeline::{Kind, Subject};
+use rust_openflow::FlowStats;
+use rust_openflow::text::{Names as _, Printable};
+use tokio::sync::oneshot;
+
+use super::Agent;
+use crate::event::{Done, Reply};
+
+impl Agent {
+    pub(super) fn on_question(&mut self, question: Question, sender: oneshot::Sender<Answer>) {
+        self.ask(question, Reply::Socket(sender));
+    }
+
+    /// Answers a question, now or when the switch has been asked.
+    pub(super) fn ask(&mut self, question: Question, reply: Reply) {
+        let answer = match question {
+            Question::Status => Answer::Status(vec![self.node_status()]),
+            Question::Cookie { cookie, .. } => Answer::Cookie(self.realizer.explain(cookie)),
+            Question::Flows { pod, .. } => return self.ask_switch(pod, reply),
+            Question::Subnets | Question::Addresses | Question::Nodes => Answer::Error(
+                "the agent of a node knows only its own node: ask the controller (weftctl --controller HOST:PORT)"
+                    .into(),
+            ),
+        };
+        self.reply(reply, answer);
+    }
+
+    fn node_status(&self) -> NodeStatus {
+        NodeStatus {
+            node: self.options.node.clone(),
+            connected: self.session.is_open(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            wanted: self.state.revision,
+            realized: self.realized(),
+            problems: self.problems().into_iter().map(|problem| problem.message).collect(),
+        }
+    }
+
+    /// The flows are read from the switch: what is shown is what is there.
+    fn ask_switch(&mut self, pod: Option<String>, reply: Reply) {
+        let Some(handle) = self.flows.handle.clone() else {
+            let why = self.flows.obstacle().unwrap_or_default();
+            return self.reply(reply, Answer::Error(why));
+        };
+        self.spawn(async move {
+            let flows = handle.flows().await.map_err(|error| error.to_string());
+            Done::Dumped(flows, pod, reply)
+        });
+    }
+
+    pub(super) fn on_dumped(&mut self, result: Result<Vec<FlowStats>, String>, pod: Option<String>, reply: Reply) {
+        let answer = match result {
+            Err(error) => Answer::Error(format!("the switch cannot be read: {error}")),
+            Ok(flows) => Answer::Flows(self.explain(&flows, pod.as_deref())),
+        };
+        self.reply(reply, answer);
+    }
+
+    fn explain(&self, flows: &[FlowStats], pod: Option<&str>) -> Vec<ExplainedFlow> {
+        let hash = pod.map(|pod| Subject { kind: Kind::Pod, name: pod.to_owned() }.hash());
+        let of_pod = |cookie: u64| {
+            hash.is_none_or(|hash| pipeline::Cookie::parse(cookie).is_some_and(|cookie| cookie.object == hash))
+        };
+        let names = self.names();
+        let explained = |stats: &FlowStats| ExplainedFlow {
+            table: names.table(stats.flow.table).map_or_else(|| stats.flow.table.to_string(), str::to_owned),
+            meaning: self.realizer.explain(stats.flow.cookie),
+            flow: stats.named(&names).to_string(),
+        };
+        flows.iter().filter(|stats| of_pod(stats.flow.cookie)).map(explained).collect()
+    }
+
+    /// The names of the bridge's ports and tables.
+    pub(super) fn names(&self) -> Names {
+        let bridge = self.have.as_ref().and_then(|have| have.bridges.get(super::BRIDGE));
+        let ports = bridge.into_iter().flat_map(|bridge| &bridge.ports);
+        Names { ports: ports.filter_map(|(name, port)| Some((port.number()?, name.clone()))).collect() }
+    }
+
+    /// Sends an answer to where the question came from.
+    pub(super) fn reply(&mut self, reply: Reply, answer: Answer) {
+        match reply {
+            // Whoever asked may be gone.
+            Reply::Socket(sender) => _ = sender.send(answer),
+            Reply::Controller(id) => {
+                let json = serde_json::to_string(&answer).expect("an answer has text keys only");
+                self.session.answer(id, json);
+            }
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The flow tables: what the realizer wants, and writing the difference, one bundle at a time.
+
+use pipeline::diff::{self, FlowChange};
+use pipeline::{Gateway, Local};
+use rust_openflow::text::Printable;
+use tokio::time::{Duration, Instant};
+use tracing::{debug, info, warn};
+
+use super::{Agent, BRIDGE, RETRY, TUNNEL};
+use crate::event::Done;
+use crate::host::GATEWAY_DEVICE;
+use crate::mac::Mac;
+use crate::metrics::Repaired;
+use crate::openflow::{self, Handle, Program, ReadBack, SwitchEvent};
+
+/// The switch is read back this often, whatever its monitor says.
+const READ_BACK: Duration = Duration::from_secs(60);
+
+/// Where the writing of flows stands.
+#[derive(Debug, Default)]
+pub(super) struct Flows {
+    /// The connection, while there is one.
+    pub(super) handle: Option<Handle>,
+    /// The switch has been read back on this connection, and what differed was written.
+    synced: bool,
+    /// Somebody may have changed something: read back.
+    doubt: bool,
+    busy: bool,
+    pending: Vec<FlowChange>,
+    /// Grows with every change of what is wanted.
+    pub(super) generation: u64,
+    sending: u64,
+    /// What was wanted at this generation is in the switch, confirmed by a barrier.
+    pub(super) reached: u64,
+    /// No work before then.
+    pub(super) retry: Option<Instant>,
+    error: Option<String>,
+    last_read: Option<Instant>,
+    /// Tunnels woken on this connection.
+    pub(super) wake: super::wake::Wake,
+}
+
+impl Flows {
+    fn want(&mut self, changes: Vec<FlowChange>) {
+        if changes.is_empty() {
+            return;
+        }
+        self.generation += 1;
+        // Before the first read-back the difference is computed whole.
+        if self.synced {
+            self.pending.extend(changes);
+        }
+    }
+
+    /// Time to look, now and then.
+    pub(super) fn look(&mut self) {
+        if self.last_read.is_none_or(|at| at.elapsed() >= READ_BACK) {
+            self.doubt = true;
+        }
+    }
+
+    /// Whether the switch has what is wanted, as far as is known.
+    pub(super) fn settled(&self) -> bool {
+        self.synced && self.reached == self.generation
+    }
+
+    /// What keeps an ADD from being served.
+    pub(super) fn obstacle(&self) -> Option<String> {
+        match (&self.error, &self.handle) {
+            (Some(error), _) => Some(error.clone()),
+            (None, None) => Some(format!("the switch {BRIDGE} does not answer; is ovs-vswitchd running?")),
+            (None, Some(_)) if !self.synced => Some("the flows are not in the switch yet".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// What is wrong, for the controller.
+    pub(super) fn problem(&self) -> Option<&str> {
+        self.error.as_deref()
+    }
+}
+
+impl Agent {
+    pub(super) fn on_switch(&mut self, event: SwitchEvent) {
+        match event {
+            SwitchEvent::Up(handle) => {
+                info!(bridge = BRIDGE, "the switch answers");
+                let (generation, reached) = (self.flows.generation, self.flows.reached);
+                self.flows = Flows { handle: Some(handle), generation, reached, ..Flows::default() };
+            }
+            SwitchEvent::Lost(why) => {
+                if self.flows.handle.take().is_some() {
+                    warn!(bridge = BRIDGE, "the switch is lost: {why}");
+                }
+                (self.flows.synced, self.flows.busy) = (false, false);
+            }
+            SwitchEvent::Touched => self.flows.doubt = true,
+            SwitchEvent::PacketIn(packet) => self.on_packet(&packet),
+        }
+    }
+
+    /// Takes changes of the realizer.
+    pub(super) fn want_flows(&mut self, changes: Vec<FlowChange>) {
+        self.flows.want(changes);
+    }
+
+    /// Tells the realizer the numbers that the switch gave.
+    pub(super) fn refresh_local(&mut self) {
+        let Some(local) = self.local() else { return };
+        if *self.realizer.local() != local {
+            debug!(ports = local.ports.len(), "the numbers of ports changed");
+            let changes = self.realizer.set_local(local);
+            self.flows.want(changes);
+        }
+        self.mark_numbered();
+    }
+
+    /// What only the agent knows; `None` while the rows that say it are not there.
+    fn local(&self) -> Option<Local> {
+        let have = self.have.as_ref()?;
+        let mtu = self.host.pod_mtu(&self.state)?;
+        let gateway = have.port(BRIDGE, GATEWAY_DEVICE).and_then(|port| {
+            let interface = port.interface.as_ref()?;
+            let mac: Mac = interface.mac_in_use.as_ref().or(interface.mac.as_ref())?.parse().ok()?;
+            Some(Gateway { port: port.number()?, mac: mac.bytes() })
+        });
+        let number = |port: &str| have.port(BRIDGE, port).and_then(|port| port.number());
+        let ports = self.pods.wanted().filter(|port| self.pods.is_current(port, &self.state));
+        let ports = ports.filter_map(|port| Some((port.key(), number(&port.port)?))).collect();
+        Some(Local { ports, gateway, tunnel: number(TUNNEL), mtu: u16::try_from(mtu).unwrap_or(u16::MAX) })
+    }
+
+    /// Begins the next piece of work, if nothing is under way.
+    pub(super) fn write_flows(&mut self) {
+        self.metrics.flows.set(i64::try_from(self.realizer.flow_count()).unwrap_or(i64::MAX));
+        let Some(handle) = self.flows.handle.clone() else { return };
+        if self.flows.busy || self.flows.retry.is_some() {
+            return;
+        }
+        if !self.flows.synced || self.flows.doubt {
+            // Before the rows are as wanted, ports have no numbers, and their flows would be taken for superfluous.
+            let local = self.realizer.local();
+            if !self.known || !self.rows.settled() || local.gateway.is_none() || local.tunnel.is_none() {
+                return;
+            }
+            (self.flows.busy, self.flows.doubt, self.flows.last_read) = (true, false, Some(Instant::now()));
+            self.spawn(async move { Done::ReadBack(handle.read_back().await.map_err(|error| error.to_string())) });
+        } else if self.flows.pending.is_empty() {
+            self.flows.reached = self.flows.generation;
+        } else {
+            let changes = std::mem::take(&mut self.flows.pending);
+            self.program(handle, Program { flows: changes, ..Program::default() });
+        }
+    }
+
+    fn program(&mut self, handle: Handle, program: Program) {
+        (self.flows.busy, self.flows.sending) = (true, self.flows.generation);
+        self.metrics.bundles.inc();
+        self.metrics.flow_changes.inc_by(program.flows.len() as u64);
+        self.spawn(async move { Done::Flows(handle.program(program).await.map_err(|error| error.to_string())) });
+    }
+
+    pub(super) fn on_read_back(&mut self, result: Result<ReadBack, String>) {
+        self.flows.busy = false;
+        let Some(handle) = self.flows.handle.clone() else { return };
+        let have = match result {
+            Ok(have) => have,
+            Err(error) => {
+                warn!("the switch cannot be read back: {error}");
+                self.flows.retry = Some(Instant::now() + RETRY);
+                self.flows.doubt = true;
+                return;
+            }
+        };
+        let repairing = self.flows.settled();
+        let meters = diff::meters(&have.meters, &self.realizer.meters());
+        let flows = diff::flows(&have.flows, self.realizer.flows());
+        self.flows.pending.clear();
+        let program = Program {
+            flows,
+            meters,
+            unwanted_groups: have.groups.iter().map(|group| group.id).collect(),
+            tlv: openflow::tlv_changes(&have.tlv),
+        };
+        debug!(have = have.flows.len(), changes = program.count(), "the switch was read back");
+        if program.is_empty() {
+            (self.flows.synced, self.flows.error) = (true, None);
+            self.flows.reached = self.flows.generation;
+            return;
+        }
+        self.tell(&program, repairing);
+        self.flows.generation += 1;
+        self.program(handle, program);
+    }
+
+    fn tell(&self, program: &Program, repairing: bool) {
+        let count = program.count();
+        if !repairing {
+            info!(changes = count, "the switch is brought to what is wanted");
+            return;
+        }
+        self.metrics.repaired(Repaired::Flow, count);
+        warn!(changes = count, "flows that somebody changed are put right");
+        let names = self.names();
+        for change in program.flows.iter().take(10) {
+            let what = match change {
+                FlowChange::Add(_) => "was missing",
+                FlowChange::Replace(_) => "was another",
+                FlowChange::Remove(_) => "was not wanted",
+            };
+            let flow = change.flow();
+            let meaning = self.realizer.explain(flow.cookie).map(|meaning| meaning.sentence).unwrap_or_default();
+            warn!(what, meaning, flow = %flow.named(&names), "flow");
+        }
+    }
+
+    pub(super) fn on_flows_written(&mut self, result: Result<(), String>) {
+        self.flows.busy = false;
+        match result {
+            Ok(()) => {
+                (self.flows.synced, self.flows.error) = (true, None);
+                self.flows.reached = self.flows.reached.max(self.flows.sending);
+            }
+            Err(error) => {
+                warn!("the switch took no flows: {error}");
+                (self.flows.synced, self.flows.error) = (false, Some(format!("the switch takes no flows: {error}")));
+                self.flows.retry = Some(Instant::now() + RETRY);
+            }
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! The host's side, one piece of work at a time: find the underlay, take the uplink, routes, translation, drops.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::IpAddr;
+
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+use super::{Agent, BRIDGE, RETRY};
+use crate::event::Done;
+use crate::host::firewall::{Care, Firewall, Masquerade, Written};
+use crate::host::{self, GATEWAY_DEVICE, HostWant};
+use crate::metrics::Repaired;
+use crate::netlink::Netlink;
+use crate::state::NodeState;
+use crate::underlay::{self, Underlay};
+use crate::uplink::{self, Uplink};
+
+/// Where the host's side stands.
+#[derive(Debug, Default)]
+pub(super) struct Host {
+    /// What is known of the device that carries the tunnels.
+    underlay: Option<Underlay>,
+    /// With the userspace datapath: the uplink as it is recorded, or is to be.
+    pub(super) uplink: Option<Uplink>,
+    /// Everything is to be read back, and what somebody changed put right.
+    pub(super) look: bool,
+    /// Grows with every change of what is wanted.
+    pub(super) generation: u64,
+    sending: u64,
+    /// What was wanted at this generation is so.
+    pub(super) reached: u64,
+    /// No work before then.
+    pub(super) retry: Option<Instant>,
+    /// The inputs of the last work that ended well.
+    last: Option<Wanted>,
+    working: bool,
+    firewall: Option<Firewall>,
+    error: Option<String>,
+}
+
+/// All that the work depends on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Wanted {
+    tunnel: IpAddr,
+    named: Option<String>,
+    /// The record of the uplink in OVSDB, with the userspace datapath.
+    uplink: UplinkStage,
+    /// `weft0` is there.
+    gateway: bool,
+    want: HostWant,
+    masquerade: Masquerade,
+    /// Devices whose packets the node's own stack must not hear.
+    drops: Option<BTreeSet<String>>,
+}
+
+/// How far the uplink is, with the userspace datapath.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum UplinkStage {
+    /// The kernel's datapath: it stays where it is.
+    NotTaken,
+    /// It is to be found.
+    Unknown,
+    /// It is recorded in OVSDB; whether the bridge is there to move to.
+    Recorded(Uplink, bool),
+}
+
+/// What came of a piece of work.
+#[derive(Debug)]
+pub struct HostReport {
+    wanted: Wanted,
+    firewall: Firewall,
+    underlay: Option<Underlay>,
+    uplink: Option<Uplink>,
+    changes: Vec<String>,
+    firewall_repaired: bool,
+    errors: Vec<String>,
+}
+
+impl Host {
+    /// MTU of pods, once the underlay is known.
+    pub(super) fn pod_mtu(&self, state: &NodeState) -> Option<u32> {
+        let config = state.config()?;
+        let tunnel: IpAddr = config.tunnel_address.parse().ok()?;
+        let underlay = self.underlay.as_ref()?.mtu;
+        Some(underlay::pod_mtu(config.mtu, underlay, underlay::overhead(config.encapsulation(), tunnel)))
+    }
+
+    /// What keeps an ADD from being served.
+    pub(super) fn obstacle(&self) -> Option<String> {
+        match (&self.error, self.last.as_ref()) {
+            (Some(error), _) => Some(error.clone()),
+            (None, Some(last)) if last.gateway => None,
+            _ => Some("the host's routes to pods are not there yet".to_owned()),
+        }
+    }
+
+    /// What is wrong, for the controller.
+    pub(super) fn problem(&self) -> Option<&str> {
+        self.error.as_deref()
+    }
+}
+
+impl Agent {
+    /// Begins the next piece of work, if something else is wanted than what is so.
+    pub(super) fn work_on_host(&mut self) {
+        if self.host.working || self.host.retry.is_some() {
+            return;
+        }
+        let Some(wanted) = self.wanted_of_host() else { return };
+        if self.host.last.as_ref() == Some(&wanted) && !self.host.look {
+            self.host.reached = self.host.generation;
+            return;
+        }
+        let care = if self.host.look { Care::ReadBack } else { Care::Wanted };
+        (self.host.look, self.host.working, self.host.sending) = (false, true, self.host.generation);
+        let firewall = self.host.firewall.take().unwrap_or_default();
+        let only_drops = care == Care::Wanted
+            && self
+                .host
+                .last
+                .as_ref()
+                .is_some_and(|last| Wanted { drops: wanted.drops.clone(), ..last.clone() } == wanted);
+        self.spawn_blocking(move || {
+            Done::Host(Box::new(if only_drops { drop_only(wanted, firewall) } else { work(wanted, firewall, care) }))
+        });
+    }
+
+    fn wanted_of_host(&self) -> Option<Wanted> {
+        if !self.known {
+            return None;
+        }
+        let have = self.have.as_ref()?;
+        let tunnel = self.state.config()?.tunnel_address.parse().ok()?;
+        let netdev = self.datapath == "netdev";
+        let uplink = if netdev {
+            let row = have.bridges.get(uplink::BRIDGE);
+            let recorded = row.and_then(|bridge| Uplink::recorded(&bridge.row.external_ids));
+            match recorded {
+                Some(recorded) => {
+                    let up = have.port(uplink::BRIDGE, uplink::BRIDGE).is_some_and(|port| port.number().is_some());
+                    UplinkStage::Recorded(recorded, up)
+                }
+                None => UplinkStage::Unknown,
+            }
+        } else {
+            UplinkStage::NotTaken
+        };
+        let drops = netdev.then(|| {
+            let taken = self.host.uplink.as_ref().filter(|_| matches!(uplink, UplinkStage::Recorded(_, true)));
+            self.pods.devices().chain(taken.map(|uplink| uplink.name.clone())).collect()
+        });
+        Some(Wanted {
+            tunnel,
+            named: self.options.uplink.clone(),
+            uplink,
+            gateway: have.port(BRIDGE, GATEWAY_DEVICE).is_some_and(|port| port.number().is_some()),
+            want: HostWant::of(&self.state),
+            masquerade: Masquerade::of(&self.state),
+            drops,
+        })
+    }
+
+    pub(super) fn on_host(&mut self, report: HostReport) {
+        self.host.working = false;
+        self.host.firewall = Some(report.firewall);
+        if report.underlay != self.host.underlay && report.underlay.is_some() {
+            info!(underlay = ?report.underlay, "the underlay is known");
+            self.host.underlay = report.underlay;
+            self.rows.want();
+        }
+        if report.uplink != self.host.uplink && report.uplink.is_some() {
+            self.host.uplink = report.uplink;
+            self.rows.want();
+        }
+        let repeated = self.host.last.as_ref() == Some(&report.wanted);
+        if repeated && !report.changes.is_empty() {
+            warn!(what = report.changes.join("; "), "what somebody changed on the host is put right");
+            self.metrics.repaired(Repaired::Host, report.changes.len());
+        } else if !report.changes.is_empty() {
+            info!(what = report.changes.join("; "), "the host is changed");
+        }
+        if report.firewall_repaired {
+            warn!("a table of nftables that somebody changed is put right");
+            self.metrics.repaired(Repaired::Firewall, 1);
+        }
+        if report.errors.is_empty() {
+            (self.host.error, self.host.last) = (None, Some(report.wanted));
+            self.host.reached = self.host.reached.max(self.host.sending);
+        } else {
+            let error = report.errors.join("; ");
+            if self.host.error.as_ref() != Some(&error) {
+                warn!("the host is not as it should be: {error}");
+            }
+            (self.host.error, self.host.last) = (Some(error), None);
+            self.host.retry = Some(Instant::now() + RETRY);
+        }
+    }
+}
+
+/// One piece of work: every step is tried, whatever became of the one before.
+fn work(mut wanted: Wanted, mut firewall: Firewall, care: Care) -> HostReport {
+    let (mut changes, mut errors, mut failed) = (Vec::new(), Vec::new(), false);
+    let mut note = |what: &str, result: io::Result<Vec<String>>| match result {
+        Ok(done) => changes.extend(done),
+        Err(error) => errors.push(format!("{what}: {error}")),
+    };
+    let mut uplink = None;
+    match &wanted.uplink {
+        UplinkStage::NotTaken => {}
+        UplinkStage::Unknown => match find_uplink(&wanted) {
+            Ok(found) => uplink = Some(found),
+            Err(error) => note("the uplink", Err(error)),
+        },
+        UplinkStage::Recorded(recorded, bridge) => match Uplink::read(&recorded.name) {
+            Ok(now) => {
+                let whole = recorded.clone().with(&now);
+                // What the record does not have yet is written first, and moved after that.
+                if whole == *recorded && *bridge {
+                    let taken = uplink::take(recorded);
+                    failed = taken.is_err();
+                    note("taking the uplink", taken);
+                }
+                uplink = Some(whole);
+            }
+            Err(error) => note("the uplink", Err(error)),
+        },
+    }
+    let found = underlay::find(wanted.tunnel, wanted.named.as_deref());
+    let underlay = found.map_err(|error| note("the underlay", Err(error))).ok();
+    if wanted.gateway {
+        note("routes to pods", host::apply(&wanted.want));
+    }
+    let mut repaired = false;
+    let mut tables = vec![firewall.masquerade(&wanted.masquerade, care)];
+    if let Some(devices) = &mut wanted.drops {
+        // An uplink that was not taken still carries the node's addresses: the node would be deaf.
+        if let (Some(uplink), true) = (&uplink, failed) {
+            devices.remove(&uplink.name);
+        }
+        tables.push(present(devices).and_then(|devices| firewall.drops(&devices, care)));
+    }
+    for table in tables {
+        match table {
+            Ok(written) => repaired |= written == Written::Repaired,
+            Err(error) => note("nftables", Err(error)),
+        }
+    }
+    debug!(errors = errors.len(), "the host was looked at");
+    HostReport { wanted, firewall, underlay, uplink, changes, firewall_repaired: repaired, errors }
+}
+
+/// The piece of work that a pod makes: nothing but its device has come or gone.
+fn drop_only(wanted: Wanted, mut firewall: Firewall) -> HostReport {
+    let devices = wanted.drops.clone().unwrap_or_default();
+    let dropped = present(&devices).and_then(|devices| firewall.drops(&devices, Care::Wanted));
+    HostReport {
+        firewall_repaired: matches!(dropped, Ok(Written::Repaired)),
+        errors: dropped.err().map(|error| format!("nftables: {error}")).into_iter().collect(),
+        wanted,
+        firewall,
+        underlay: None,
+        uplink: None,
+        changes: Vec::new(),
+    }
+}
+
+fn find_uplink(wanted: &Wanted) -> io::Result<Uplink> {
+    let name = match &wanted.named {
+        Some(name) => name.clone(),
+        None => underlay::find(wanted.tunnel, None)?.device,
+    };
+    if name == uplink::BRIDGE {
+        return Err(io::Error::other(format!("{name} has the node's address, and its row does not say whose it was")));
+    }
+    Uplink::read(&name)
+}
+
+/// Of these devices those that are there: a pod's may just be going.
+fn present(devices: &BTreeSet<String>) -> io::Result<BTreeSet<String>> {
+    let links = Netlink::open()?.links()?;
+    Ok(links.into_iter().map(|link| link.name).filter(|name| devices.contains(name)).collect())
+}

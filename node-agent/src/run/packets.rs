@@ -1,0 +1,49 @@
+//! Packets that the flows hand to the agent.
+
+use std::net::IpAddr;
+
+use ipnetwork::IpNetwork;
+use pipeline::Punt;
+use tracing::debug;
+
+use super::Agent;
+use crate::icmp;
+use crate::openflow::PuntedPacket;
+
+impl Agent {
+    pub(super) fn on_packet(&mut self, packet: &PuntedPacket) {
+        match Punt::parse(&packet.userdata) {
+            Some(Punt::Oversized { mtu }) => self.answer_oversized(packet, mtu),
+            None => debug!(port = packet.port, "a packet of no known reason"),
+        }
+    }
+
+    /// Tells the sender how long its packets may be.
+    fn answer_oversized(&mut self, packet: &PuntedPacket, mtu: u16) {
+        let Some(sender) = icmp::sender(&packet.packet) else { return };
+        let Some(router) = self.router_for(sender) else { return };
+        let Some(frame) = icmp::too_big(&packet.packet, router, mtu) else { return };
+        let Some(handle) = self.flows.handle.clone() else { return };
+        debug!(port = packet.port, %sender, mtu, "a packet does not fit the tunnel: its sender is told");
+        self.metrics.oversized.inc();
+        let port = packet.port;
+        tokio::spawn(async move { handle.packet_out(frame, port).await });
+    }
+
+    /// In whose name a sender is told: the gateway of its subnet; for the host, the gateway of any subnet of the family.
+    fn router_for(&self, sender: IpAddr) -> Option<IpAddr> {
+        let mut other = None;
+        for subnet in self.state.subnets() {
+            for (cidr, gateway) in subnet.cidrs.iter().zip(&subnet.gateways) {
+                let (Ok(cidr), Ok(gateway)) = (cidr.parse::<IpNetwork>(), gateway.parse::<IpAddr>()) else { continue };
+                if cidr.contains(sender) {
+                    return Some(gateway);
+                }
+                if gateway.is_ipv4() == sender.is_ipv4() {
+                    other = other.or(Some(gateway));
+                }
+            }
+        }
+        other
+    }
+}

@@ -1,0 +1,171 @@
+//! The node's state as the controller says it: a map from key to object, and the highest revision seen.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use api::node::{Config, Delta, Held, Object, Peer, Pod, Route, Subnet, object::Kind};
+use ipnetwork::IpNetwork;
+
+use crate::mac::Mac;
+
+/// What the controller has said so far.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct NodeState {
+    /// Highest revision taken; 0 for none.
+    pub revision: u64,
+    /// Objects by key.
+    pub objects: BTreeMap<String, Object>,
+}
+
+impl NodeState {
+    /// Takes a delta; answers the keys that it touched.
+    pub fn apply(&mut self, delta: Delta) -> Vec<String> {
+        // A replica that is behind may number lower for a moment; what is acked must never go back.
+        self.revision = self.revision.max(delta.revision);
+        let mut touched = delta.removed;
+        touched.retain(|key| self.objects.remove(key).is_some());
+        for object in delta.set {
+            touched.push(object.key.clone());
+            self.objects.insert(object.key.clone(), object);
+        }
+        touched
+    }
+
+    /// What is held, for the greeting.
+    pub fn held(&self) -> Vec<Held> {
+        self.objects.values().map(|object| Held { key: object.key.clone(), digest: object.digest }).collect()
+    }
+
+    /// What holds for the node as a whole; without it nothing can be done.
+    pub fn config(&self) -> Option<&Config> {
+        match self.objects.get(&api::node::Key::Config.to_string())?.kind.as_ref()? {
+            Kind::Config(config) => Some(config),
+            _ => None,
+        }
+    }
+
+    /// A pod of this node.
+    pub fn pod(&self, namespace: &str, name: &str) -> Option<&Pod> {
+        match self.objects.get(&api::node::Key::Pod { namespace, name }.to_string())?.kind.as_ref()? {
+            Kind::Pod(pod) => Some(pod),
+            _ => None,
+        }
+    }
+
+    /// A subnet by name.
+    pub fn subnet(&self, name: &str) -> Option<&Subnet> {
+        match self.objects.get(&api::node::Key::Subnet { name }.to_string())?.kind.as_ref()? {
+            Kind::Subnet(subnet) => Some(subnet),
+            _ => None,
+        }
+    }
+
+    /// Every subnet.
+    pub fn subnets(&self) -> impl Iterator<Item = &Subnet> {
+        self.kinds().filter_map(|kind| if let Kind::Subnet(subnet) = kind { Some(subnet) } else { None })
+    }
+
+    /// Every other node.
+    pub fn peers(&self) -> impl Iterator<Item = &Peer> {
+        self.kinds().filter_map(|kind| if let Kind::Peer(peer) = kind { Some(peer) } else { None })
+    }
+
+    /// Every route to another node.
+    pub fn routes(&self) -> impl Iterator<Item = &Route> {
+        self.kinds().filter_map(|kind| if let Kind::Route(route) = kind { Some(route) } else { None })
+    }
+
+    fn kinds(&self) -> impl Iterator<Item = &Kind> {
+        self.objects.values().filter_map(|object| object.kind.as_ref())
+    }
+}
+
+/// What a pod's interface needs, read from its object and its subnet's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PodInterface {
+    /// MAC of the pod's end.
+    pub mac: Mac,
+    /// Addresses with the prefix length of their subnet, and the gateway of each.
+    pub addresses: Vec<(IpNetwork, IpAddr)>,
+}
+
+/// Reads a pod's interface; an error names the object and what is wrong with it.
+pub fn pod_interface(pod: &Pod, subnet: &Subnet) -> Result<PodInterface, String> {
+    let whose = format!("pod {}/{}", pod.namespace, pod.name);
+    let mac = Mac::try_from(pod.mac.as_slice()).map_err(|error| format!("{whose}: its MAC is {error}"))?;
+    let cidrs: Vec<IpNetwork> = subnet.cidrs.iter().filter_map(|cidr| cidr.parse().ok()).collect();
+    let mut addresses = Vec::new();
+    for (index, text) in pod.addresses.iter().enumerate() {
+        let address: IpAddr = text.parse().map_err(|_| format!("{whose}: {text:?} is no address"))?;
+        let cidr = cidrs
+            .iter()
+            .find(|cidr| cidr.contains(address))
+            .ok_or_else(|| format!("{whose}: {address} is in no prefix of subnet {}", subnet.name))?;
+        let gateway = pod.gateways.get(index).and_then(|gateway| gateway.parse().ok());
+        let gateway = gateway.ok_or_else(|| format!("{whose}: no gateway for {address}"))?;
+        let address = IpNetwork::new(address, cidr.prefix()).expect("the prefix length of a prefix of the same family");
+        addresses.push((address, gateway));
+    }
+    if addresses.is_empty() {
+        return Err(format!("{whose} has no address"));
+    }
+    Ok(PodInterface { mac, addresses })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(key: &str, digest: u64) -> Object {
+        Object { key: key.into(), digest, kind: None }
+    }
+
+    #[test]
+    fn a_delta_sets_removes_and_names_what_it_touched() {
+        let mut state = NodeState::default();
+        let touched =
+            state.apply(Delta { revision: 3, set: vec![object("a/1", 1), object("a/2", 2)], removed: vec![] });
+        assert_eq!(touched, ["a/1", "a/2"]);
+        let touched = state.apply(Delta {
+            revision: 4,
+            set: vec![object("a/2", 9)],
+            removed: vec!["a/1".into(), "none/0".into()],
+        });
+        assert_eq!(touched, ["a/1", "a/2"]);
+        assert_eq!(state.held(), [Held { key: "a/2".into(), digest: 9 }]);
+    }
+
+    #[test]
+    fn a_revision_never_goes_back() {
+        let mut state = NodeState::default();
+        state.apply(Delta { revision: 9, ..Delta::default() });
+        state.apply(Delta { revision: 7, ..Delta::default() });
+        assert_eq!(state.revision, 9);
+    }
+
+    #[test]
+    fn a_pod_gets_the_prefix_length_of_its_subnet() {
+        let subnet = Subnet {
+            name: "default".into(),
+            cidrs: vec!["10.10.0.0/16".into(), "fd00:10::/64".into()],
+            ..Subnet::default()
+        };
+        let mut pod = Pod {
+            namespace: "shop".into(),
+            name: "web-0".into(),
+            addresses: vec!["10.10.0.19".into(), "fd00:10::13".into()],
+            gateways: vec!["10.10.0.1".into(), "fd00:10::1".into()],
+            mac: vec![10, 88, 10, 10, 0, 19],
+            ..Pod::default()
+        };
+        let interface = pod_interface(&pod, &subnet).expect("it is whole");
+        let texts: Vec<String> = interface.addresses.iter().map(|(a, g)| format!("{a} {g}")).collect();
+        assert_eq!(texts, ["10.10.0.19/16 10.10.0.1", "fd00:10::13/64 fd00:10::1"]);
+        pod.addresses[0] = "10.99.0.1".into();
+        assert!(pod_interface(&pod, &subnet).expect_err("outside").contains("subnet default"));
+        pod.addresses.clear();
+        assert!(pod_interface(&pod, &subnet).expect_err("none").contains("shop/web-0"));
+        pod.mac.clear();
+        assert!(pod_interface(&pod, &subnet).expect_err("no MAC").contains("MAC"));
+    }
+}

@@ -1,0 +1,82 @@
+//! Records what the real `ovs-ofctl` makes of text, and of the bytes it made: the oracle of `tests/oracle.rs`.
+//!
+//! `cargo run --example record-oracle -- tests/data [AREA]` writes one file for each area. Cases come from the table of fields
+//! and from lists in `cases.rs`; what `ovs-ofctl` refuses is left out, and counted on standard error. A line holds,
+//! separated by tabs: command, text, message in packed hex with transaction id 0 (more, with commas, where there are more),
+//! and what `ovs-ofctl ofp-print` prints of it, `\n` for line ends.
+
+mod cases;
+mod switch;
+
+use std::fmt::Write as _;
+use std::process::Command;
+
+fn main() {
+    let dir = std::env::args().nth(1).expect("the directory of the test data");
+    let socket = std::env::temp_dir().join(format!("wof-oracle-{}", std::process::id()));
+    let switch = switch::Switch::start(&socket);
+    let only = std::env::args().nth(2);
+    for (area, cases) in cases::all().into_iter().filter(|(area, _)| only.as_ref().is_none_or(|o| o == area)) {
+        let (mut lines, mut refused) = (String::new(), 0);
+        for case in &cases {
+            match record(&switch, case) {
+                Some(line) => writeln!(lines, "{line}").expect("a string takes all"),
+                None => refused += 1,
+            }
+        }
+        let path = format!("{dir}/{area}.tsv");
+        std::fs::write(&path, &lines).expect("the test data can be written");
+        eprintln!("{path}: {} cases, {refused} refused by ovs-ofctl", lines.lines().count());
+    }
+    let _ = std::fs::remove_file(socket);
+}
+
+/// Hex in which runs of zero bytes are `(n)` and runs of 0xff are `[n]`, so that the data stays small.
+fn pack(hex: &str) -> String {
+    let bytes: Vec<&str> = (0..hex.len() / 2).map(|i| &hex[2 * i..2 * i + 2]).collect();
+    let runs = bytes.chunk_by(|a, b| a == b);
+    runs.map(|run| match (run[0], run.len()) {
+        ("00", n @ 3..) => format!("({n})"),
+        ("ff", n @ 3..) => format!("[{n}]"),
+        _ => run.concat(),
+    })
+    .collect()
+}
+
+/// One line, or `None` when `ovs-ofctl` refuses the text or its own bytes.
+fn record(switch: &switch::Switch, case: &cases::Case) -> Option<String> {
+    switch.messages.lock().expect("no thread of the switch panics").clear();
+    let target = format!("unix:{}", switch.path.display());
+    let mut command = Command::new("ovs-ofctl");
+    command.args(["--timeout=2", "--no-names", "-O", "OpenFlow15", &case.command, &target]);
+    if !case.text.is_empty() {
+        command.args(case.text.split('\u{1f}'));
+    }
+    let output = command.output().expect("ovs-ofctl is installed");
+    // A client that waits for an answer is stopped by the time limit; what it sent counts.
+    if !output.status.success() && output.status.code().is_some() {
+        if std::env::var_os("SHOW_REFUSED").is_some() {
+            eprint!("{} {}: {}", case.command, case.text, String::from_utf8_lossy(&output.stderr));
+        }
+        return None;
+    }
+    let messages: Vec<String> = switch.messages.lock().expect("no thread of the switch panics").clone();
+    let mut texts = Vec::new();
+    for message in &messages {
+        let printed = Command::new("ovs-ofctl").args(["ofp-print", message]).output().ok()?;
+        let printed = String::from_utf8(printed.stdout).ok()?;
+        if printed.contains("decode error") {
+            return None;
+        }
+        texts.push(printed.trim_end_matches('\n').replace('\\', "\\\\").replace('\n', "\\n"));
+    }
+    (!messages.is_empty()).then(|| {
+        format!(
+            "{}\t{}\t{}\t{}",
+            case.command,
+            case.text,
+            messages.iter().map(|m| pack(m)).collect::<Vec<_>>().join(","),
+            texts.join("\u{1e}")
+        )
+    })
+}

@@ -1,0 +1,407 @@
+//! A connection to a switch: requests and their replies, bundles, events.
+//!
+//! Two tasks own the stream: one writes what is queued, one reads, answers echoes and hands every reply to the request
+//! whose transaction id it bears. A [`Connection`] is a handle to both; it can be cloned, many requests may be under
+//! way at once, and a request that is dropped leaves nothing behind but an answer that nobody reads.
+
+mod address;
+mod bundle;
+mod error;
+mod events;
+mod pending;
+mod reader;
+mod reconnect;
+mod writer;
+
+pub use address::Address;
+pub use bundle::{BundleError, Refused};
+pub use error::{Closed, ConnectError, RequestError};
+pub use events::{Event, EventError, Events};
+pub use reconnect::{Backoff, Reconnect};
+
+use crate::flow_stats::{FlowRequest, FlowStats};
+use crate::group::Group;
+use crate::message::{HEADER, Message, frame_length};
+use crate::meter::Meter;
+use crate::multipart::{MultipartReply, MultipartRequest};
+use crate::of_error::OfError;
+use crate::port::PortNo;
+use crate::port_desc::PortDesc;
+use crate::switch::{Features, Hello, SwitchConfig};
+use crate::tlv::{TlvTable, TlvTableMod};
+use pending::Pending;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use writer::Outbox;
+
+/// What can be set of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How long nothing may come before an echo is sent, and again until the connection counts as dead.
+    pub probe_interval: Duration,
+    /// How long connecting and the exchange of hellos may take.
+    pub connect_timeout: Duration,
+    /// How many bytes may wait to be written before senders wait.
+    pub write_buffer: usize,
+    /// How many events a subscriber may be behind before it loses the oldest.
+    pub event_buffer: usize,
+    /// Whether to ask for packet-ins in Nicira's second form ([`Message::PacketIn2`]), with userdata and continuation.
+    pub packet_in2: bool,
+    /// How many bytes of a packet that no flow takes go to this controller. On its management socket (`BRIDGE.mgmt`)
+    /// Open vSwitch sends no packet-ins, port status or flow removed to those who have not set this; 0 sets nothing.
+    pub miss_send_len: u16,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            probe_interval: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(5),
+            write_buffer: 4 << 20,
+            event_buffer: 4096,
+            packet_in2: true,
+            miss_send_len: 0xffff,
+        }
+    }
+}
+
+/// A connection on which both sides speak OpenFlow 1.5; clones are the same connection. It closes when the last clone
+/// and the last [`Events`] are gone, or when [`Connection::close`] is called.
+#[derive(Clone)]
+pub struct Connection {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pending: Arc<Pending>,
+    outbox: Outbox,
+    tasks: [tokio::task::AbortHandle; 2],
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(tokio::task::AbortHandle::abort);
+    }
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("closed", &self.closed()).finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    /// Connects to `unix:PATH` or `tcp:HOST:PORT` and exchanges hellos.
+    ///
+    /// # Errors
+    /// When the address is none, the other side cannot be reached in time, or does not speak OpenFlow 1.5.
+    pub async fn connect(address: &str) -> Result<Connection, ConnectError> {
+        Connection::connect_with(&address.parse()?, Options::default()).await
+    }
+
+    /// As [`Connection::connect`], with options.
+    ///
+    /// # Errors
+    /// As [`Connection::connect`].
+    pub async fn connect_with(address: &Address, options: Options) -> Result<Connection, ConnectError> {
+        let connecting = async {
+            match address {
+                Address::Unix(path) => Connection::over(tokio::net::UnixStream::connect(path).await?, options).await,
+                Address::Tcp(target) => {
+                    let stream = tokio::net::TcpStream::connect(target).await?;
+                    stream.set_nodelay(true)?;
+                    Connection::over(stream, options).await
+                }
+            }
+        };
+        tokio::time::timeout(options.connect_timeout, connecting).await.map_err(|_| ConnectError::TimedOut)?
+    }
+
+    /// Connects over TLS; `name` is the name that the switch's certificate must bear.
+    ///
+    /// # Errors
+    /// As [`Connection::connect`], and when the TLS handshake fails.
+    #[cfg(feature = "tls")]
+    pub async fn connect_tls(
+        target: &str,
+        name: tokio_rustls::rustls::pki_types::ServerName<'static>,
+        config: Arc<tokio_rustls::rustls::ClientConfig>,
+    ) -> Result<Connection, ConnectError> {
+        let options = Options::default();
+        let connecting = async {
+            let stream = tokio::net::TcpStream::connect(target).await?;
+            stream.set_nodelay(true)?;
+            let stream = tokio_rustls::TlsConnector::from(config).connect(name, stream).await?;
+            Connection::over(stream, options).await
+        };
+        tokio::time::timeout(options.connect_timeout, connecting).await.map_err(|_| ConnectError::TimedOut)?
+    }
+
+    /// Takes a stream that is connected already, from either side, and exchanges hellos.
+    ///
+    /// # Errors
+    /// When the stream fails or the other side does not speak OpenFlow 1.5.
+    pub async fn over<S>(mut stream: S, options: Options) -> Result<Connection, ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        exchange_hellos(&mut stream).await?;
+        let (read, write) = tokio::io::split(stream);
+        let pending = Arc::new(Pending::new(options.event_buffer));
+        let (outbox, queue) = Outbox::new(options.write_buffer);
+        let writing = tokio::spawn(writer::run(write, queue, pending.clone()));
+        let reading = tokio::spawn(reader::run(
+            read,
+            reader::Context {
+                pending: pending.clone(),
+                outbox: outbox.clone(),
+                probe_interval: options.probe_interval,
+            },
+        ));
+        let tasks = [writing.abort_handle(), reading.abort_handle()];
+        let connection = Connection { inner: Arc::new(Inner { pending, outbox, tasks }) };
+        if options.packet_in2 {
+            connection.send(&Message::SetPacketInFormat(2)).await.map_err(ConnectError::Request)?;
+        }
+        if options.miss_send_len != 0 {
+            let config = SwitchConfig { flags: 0, miss_send_len: options.miss_send_len };
+            connection.send(&Message::SetConfig(config)).await.map_err(ConnectError::Request)?;
+        }
+        if options.packet_in2 || options.miss_send_len != 0 {
+            connection.barrier().await.map_err(ConnectError::Request)?;
+        }
+        Ok(connection)
+    }
+
+    /// Why the connection is closed, or `None` while it is open.
+    pub fn closed(&self) -> Option<Closed> {
+        self.inner.pending.closed()
+    }
+
+    /// Closes the connection; requests under way fail.
+    pub fn close(&self) {
+        self.inner.pending.close(Closed::Here);
+        self.inner.tasks.iter().for_each(tokio::task::AbortHandle::abort);
+    }
+
+    /// A new subscription to what the switch says of its own accord, from now on.
+    pub fn events(&self) -> Events {
+        self.inner.pending.subscribe()
+    }
+
+    /// Sends a message that has no reply; gives its transaction id. If the switch refuses it, that is an
+    /// [`Event::Refused`] with this id; [`Connection::apply`] waits for that.
+    ///
+    /// # Errors
+    /// When the message cannot be encoded or the connection is closed.
+    pub async fn send(&self, message: &Message) -> Result<u32, RequestError> {
+        let xid = self.inner.pending.xids(1);
+        self.write(message.to_bytes(xid)?).await?;
+        Ok(xid)
+    }
+
+    /// Sends a message and waits for its one reply.
+    ///
+    /// # Errors
+    /// When the switch refuses it, the message cannot be encoded, or the connection is or gets closed.
+    pub async fn request(&self, message: &Message) -> Result<Message, RequestError> {
+        let xid = self.inner.pending.xids(1);
+        let bytes = message.to_bytes(xid)?;
+        let waiting = self.inner.pending.wait(xid)?;
+        self.write(bytes).await?;
+        waiting.reply().await
+    }
+
+    /// Asks a question and waits for all parts of the answer.
+    ///
+    /// # Errors
+    /// As [`Connection::request`].
+    pub async fn ask(&self, request: MultipartRequest) -> Result<MultipartReply, RequestError> {
+        match self.request(&Message::MultipartRequest { request, more: false }).await? {
+            Message::MultipartReply { reply, .. } => Ok(reply),
+            other => Err(RequestError::Unexpected(Box::new(other))),
+        }
+    }
+
+    /// Sends messages that have no replies, then a barrier, and waits until all are done. Each is on its own: those
+    /// that are not refused take effect. The failures are given by index.
+    ///
+    /// # Errors
+    /// When a message cannot be encoded (then none is sent) or the connection is or gets closed.
+    pub async fn apply(&self, messages: &[Message]) -> Result<Refused, RequestError> {
+        let batch = self.inner.pending.batch(messages.len())?;
+        let mut bytes = Vec::with_capacity(messages.len() * 128);
+        for (message, xid) in messages.iter().zip(batch.xids()) {
+            message.encode(xid, &mut bytes)?;
+        }
+        self.write(bytes).await?;
+        self.barrier().await?;
+        Ok(batch.refused())
+    }
+
+    /// Waits until everything sent before is done.
+    ///
+    /// # Errors
+    /// When the connection is or gets closed.
+    pub async fn barrier(&self) -> Result<(), RequestError> {
+        match self.request(&Message::BarrierRequest).await? {
+            Message::BarrierReply => Ok(()),
+            other => Err(RequestError::Unexpected(Box::new(other))),
+        }
+    }
+
+    /// Makes changes together: all at one moment and in order, or, if the switch refuses any of them, none.
+    /// Flow, group, port and packet-out messages may be in a bundle; meter and table changes may not.
+    ///
+    /// Dropping the future before the commit discards the bundle; after that the switch may have made the changes.
+    ///
+    /// # Errors
+    /// When messages are refused (each with its index), one cannot be encoded (then nothing was sent), or the
+    /// connection is or gets closed (then, after the commit was sent, the changes may have been made).
+    pub async fn bundle(&self, messages: Vec<Message>) -> Result<(), BundleError> {
+        bundle::run(self, &messages).await
+    }
+
+    /// All flows of all tables, with counters.
+    ///
+    /// # Errors
+    /// As [`Connection::request`].
+    pub async fn flows(&self) -> Result<Vec<FlowStats>, RequestError> {
+        self.flows_where(FlowRequest::default()).await
+    }
+
+    /// The flows that a request covers, with counters.
+    ///
+    /// # Errors
+    /// As [`Connection::request`].
+    pub async fn flows_where(&self, request: FlowRequest) -> Result<Vec<FlowStats>, RequestError> {
+        match self.ask(MultipartRequest::Flows(request)).await? {
+            MultipartReply::Flows(flows) => Ok(flows),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// All groups.
+    ///
+    /// # Errors
+    /// As [`Connection::request`].
+    pub async fn groups(&self) -> Result<Vec<Group>, RequestError> {
+        match self.ask(MultipartRequest::Groups(Group::ALL)).await? {
+            MultipartReply::Groups(groups) => Ok(groups),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// All meters.
+    ///
+    /// # Errors
+    /// As [`Connection::request`].
+    pub async fn meters(&self) -> Result<Vec<Meter>, RequestError> {
+        match self.ask(MultipartRequest::Meters(Meter::ALL)).await? {
+            MultipartReply::Meters(meters) => Ok(meters),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// All ports.
+    ///
+    /// # Errors
+    /// As [`Connection::request`].
+    pub async fn ports(&self) -> Result<Vec<PortDesc>, RequestError> {
+        match self.ask(MultipartRequest::Ports(PortNo::ANY)).await? {
+            MultipartReply::Ports(ports) => Ok(ports),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// The switch's datapath id and capabilities.
+    ///
+    /// # Errors
+    /// As [`Connection::request`].
+    pub async fn features(&self) -> Result<Features, RequestError> {
+        match self.request(&Message::FeaturesRequest).await? {
+            Message::FeaturesReply(features) => Ok(features),
+            other => Err(RequestError::Unexpected(Box::new(other))),
+        }
+    }
+
+    /// The table of tunnel options.
+    ///
+    /// # Errors
+    /// As [`Connection::request`].
+    pub async fn tlv_table(&self) -> Result<TlvTable, RequestError> {
+        match self.request(&Message::TlvTableRequest).await? {
+            Message::TlvTableReply(table) => Ok(table),
+            other => Err(RequestError::Unexpected(Box::new(other))),
+        }
+    }
+
+    /// Changes the table of tunnel options and waits until it is done.
+    ///
+    /// # Errors
+    /// As [`Connection::request`].
+    pub async fn tlv_table_mod(&self, change: TlvTableMod) -> Result<(), RequestError> {
+        self.one(Message::TlvTableMod(change)).await
+    }
+
+    /// Sends a packet and waits until the switch has taken it.
+    ///
+    /// # Errors
+    /// As [`Connection::request`].
+    pub async fn packet_out(&self, packet: crate::packet::PacketOut) -> Result<(), RequestError> {
+        self.one(Message::PacketOut(packet)).await
+    }
+
+    /// Sends one message that has no reply and waits until it is done.
+    ///
+    /// # Errors
+    /// As [`Connection::request`].
+    pub async fn one(&self, message: Message) -> Result<(), RequestError> {
+        match self.apply(&[message]).await?.failures.pop() {
+            Some((_, error)) => Err(RequestError::Refused(error)),
+            None => Ok(()),
+        }
+    }
+
+    /// Queues bytes, waiting while too many wait.
+    async fn write(&self, bytes: Vec<u8>) -> Result<(), RequestError> {
+        self.inner.outbox.send(bytes).await.map_err(|_| self.reason())
+    }
+
+    fn reason(&self) -> RequestError {
+        RequestError::Closed(self.closed().unwrap_or(Closed::Here))
+    }
+}
+
+fn unexpected(reply: MultipartReply) -> RequestError {
+    RequestError::Unexpected(Box::new(Message::MultipartReply { reply, more: false }))
+}
+
+/// Sends a hello, reads the other side's, and refuses what does not speak OpenFlow 1.5.
+async fn exchange_hellos<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> Result<(), ConnectError> {
+    let hello = Message::Hello(Hello::ONLY_1_5).to_bytes(1).expect("a hello can be encoded");
+    stream.write_all(&hello).await?;
+    stream.flush().await?;
+    let mut frame = vec![0; HEADER];
+    stream.read_exact(&mut frame).await?;
+    let length = frame_length(&frame)?.expect("a header holds a length");
+    frame.resize(length, 0);
+    stream.read_exact(&mut frame[HEADER..]).await?;
+    match Message::decode(&frame)? {
+        (_, Message::Hello(hello)) if hello.speaks(crate::message::VERSION) => Ok(()),
+        (xid, Message::Hello(hello)) => {
+            let mut error = OfError::by_name("OFPHFC_INCOMPATIBLE").expect("the table holds it");
+            error.data = b"only OpenFlow 1.5 is spoken here".to_vec();
+            let refusal = Message::Error(error).to_bytes(xid).expect("an error can be encoded");
+            stream.write_all(&refusal).await?;
+            stream.flush().await?;
+            Err(ConnectError::Version(hello))
+        }
+        (_, Message::Error(error)) => Err(ConnectError::Refused(error)),
+        (_, other) => Err(ConnectError::NoHello(Box::new(other))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

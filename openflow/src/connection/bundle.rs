@@ -1,0 +1,149 @@
+//! Bundles as one call.
+//!
+//! Open vSwitch refuses a bad message when it is added and would still commit the others. So the bundle is closed
+//! first: when the reply to that is here, all refusals are, and only then is it committed, or else discarded.
+
+use super::error::RequestError;
+use super::{Connection, Message};
+use crate::bundle::{BundleControl, BundleFlags, BundleStep};
+use crate::error::EncodeError;
+use crate::message::{HEADER, VERSION};
+use crate::of_error::OfError;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Messages that were refused, by index, in order; of very many only the first thousand or so.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refused {
+    /// Index and error of each.
+    pub failures: Vec<(usize, OfError)>,
+    /// How many more were refused.
+    pub more: usize,
+}
+
+impl Refused {
+    /// Whether nothing was refused.
+    pub fn is_empty(&self) -> bool {
+        self.failures.is_empty()
+    }
+}
+
+/// Why a bundle was not committed.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// Messages were refused; nothing was changed.
+    #[error("the switch refused {} of the messages, the first with {}", refused.failures.len() + refused.more, first(refused))]
+    Refused {
+        /// Which, and why.
+        refused: Refused,
+        /// The error of the commit itself, when it was the commit that failed.
+        commit: Option<OfError>,
+    },
+    /// A message cannot be encoded; nothing was sent.
+    #[error("message {index} cannot be encoded: {source}")]
+    Encode {
+        /// Which.
+        index: usize,
+        /// Why.
+        source: EncodeError,
+    },
+    /// The bundle as such was refused, or the connection is closed.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+}
+
+impl BundleError {
+    /// The messages that were refused, by index.
+    pub fn failures(&self) -> &[(usize, OfError)] {
+        match self {
+            BundleError::Refused { refused, .. } => &refused.failures,
+            _ => &[],
+        }
+    }
+}
+
+fn first(refused: &Refused) -> String {
+    refused.failures.first().map_or_else(|| "no reason".to_owned(), |(index, error)| format!("{error} at {index}"))
+}
+
+/// Numbers bundles; only their uniqueness on a connection matters.
+static NEXT_ID: AtomicU32 = AtomicU32::new(1);
+
+/// How many bytes are queued at once.
+const CHUNK: usize = 64 << 10;
+
+/// A bundle that is open in the switch; dropped, it is discarded.
+struct Open<'a> {
+    connection: &'a Connection,
+    id: u32,
+    committed: bool,
+}
+
+impl Open<'_> {
+    fn step(&self, step: BundleStep) -> Message {
+        control(self.id, step)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        if !self.committed {
+            let xid = self.connection.inner.pending.xids(1);
+            let discard = self.step(BundleStep::DiscardRequest).to_bytes(xid).expect("bundle control can be encoded");
+            self.connection.inner.outbox.push(discard);
+        }
+    }
+}
+
+fn control(id: u32, step: BundleStep) -> Message {
+    Message::BundleControl(BundleControl { id, step, flags: BundleFlags::ATOMIC_ORDERED, opaque: Vec::new() })
+}
+
+/// Opens, fills, closes and commits a bundle.
+pub(super) async fn run(connection: &Connection, messages: &[Message]) -> Result<(), BundleError> {
+    let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+    let batch = connection.inner.pending.batch(messages.len())?;
+    let chunks = encode(id, messages, batch.xids())?;
+    connection.request(&control(id, BundleStep::OpenRequest)).await?;
+    let mut open = Open { connection, id, committed: false };
+    for chunk in chunks {
+        connection.write(chunk).await?;
+    }
+    connection.request(&open.step(BundleStep::CloseRequest)).await?;
+    let refused = batch.refused();
+    if !refused.is_empty() {
+        return Err(BundleError::Refused { refused, commit: None });
+    }
+    open.committed = true;
+    match connection.request(&open.step(BundleStep::CommitRequest)).await {
+        Ok(_) => Ok(()),
+        Err(RequestError::Refused(error)) => {
+            Err(BundleError::Refused { refused: batch.refused(), commit: Some(error) })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The bytes that add messages to bundle `id`, in chunks of whole messages; inner and outer transaction id are the same.
+fn encode(id: u32, messages: &[Message], xids: impl Iterator<Item = u32>) -> Result<Vec<Vec<u8>>, BundleError> {
+    /// Header of the message and of the bundle before it.
+    const ADD: usize = HEADER + 8;
+    let mut chunks = vec![Vec::with_capacity(CHUNK + 1024)];
+    for (index, (message, xid)) in messages.iter().zip(xids).enumerate() {
+        if chunks.last().is_some_and(|c| c.len() >= CHUNK) {
+            chunks.push(Vec::with_capacity(CHUNK + 1024));
+        }
+        let chunk = chunks.last_mut().expect("there is one to begin with");
+        let start = chunk.len();
+        chunk.extend_from_slice(&[VERSION, 34, 0, 0]);
+        chunk.extend_from_slice(&xid.to_be_bytes());
+        chunk.extend_from_slice(&id.to_be_bytes());
+        chunk.extend_from_slice(&[0, 0, 0, BundleFlags::ATOMIC_ORDERED.0 as u8]);
+        message.encode(xid, chunk).map_err(|source| BundleError::Encode { index, source })?;
+        let length = chunk.len() - start;
+        let max = usize::from(u16::MAX);
+        let too_long = EncodeError::TooLong { what: "message in a bundle", length: length - ADD, max: max - ADD };
+        let short = u16::try_from(length).map_err(|_| BundleError::Encode { index, source: too_long })?;
+        chunk[start + 2..start + 4].copy_from_slice(&short.to_be_bytes());
+    }
+    Ok(chunks)
+}

@@ -1,0 +1,155 @@
+//! The connection against a real Open vSwitch on its dummy datapath: no root, no devices. Without Open vSwitch on the
+//! machine these tests say so and pass.
+#![cfg(feature = "connection")]
+
+mod vswitch;
+
+use rust_openflow::action::{Ct, Learn, LearnDst, LearnSpec, LearnSrc, Nat};
+use rust_openflow::connection::{BundleError, Event, Options};
+use rust_openflow::group::{Group, GroupKind};
+use rust_openflow::packet::PacketOut;
+use rust_openflow::tlv::{TlvCommand, TlvMap, TlvTableMod};
+use rust_openflow::{
+    Action, Bucket, Connection, Field, Flow, FlowMod, GroupMod, Match, Message, Meter, MeterBand, MeterBandKind,
+    MeterFlags, MeterMod, PortNo,
+};
+use vswitch::Vswitch;
+
+async fn connect(switch: &Vswitch) -> Connection {
+    let address = format!("unix:{}", switch.management());
+    Connection::connect_with(&address.parse().unwrap(), Options::default()).await.unwrap()
+}
+
+/// Flows of many kinds, as a policy pipeline has them.
+fn flows() -> Vec<Flow> {
+    let tcp = Match::new().ipv4().ip_proto(6);
+    let learn = Learn {
+        table: 9,
+        idle_timeout: 30,
+        specs: vec![
+            LearnSpec { src: LearnSrc::Field(Field::EthSrc.into()), dst: LearnDst::Match(Field::EthDst.into()) },
+            LearnSpec { src: LearnSrc::constant(5, 32), dst: LearnDst::Load(Field::Reg3.into()) },
+            LearnSpec { src: LearnSrc::Field(Field::InPort16.into()), dst: LearnDst::Output },
+        ],
+        ..Learn::default()
+    };
+    vec![
+        Flow::new(0).priority(10).matching(Match::new().in_port(PortNo(1))).action(Action::resubmit(3)).goto_table(2),
+        Flow::new(1)
+            .cookie(0xc0de)
+            .matching(tcp.clone().masked(Field::TcpDst, 0x50, 0xfff0).with(Field::Reg4, 7))
+            .action(Action::load(3, Field::Reg0.range(4, 7)))
+            .action(Ct::zone(5).commit().table(3).set(Field::CtMark, 8).nat(Nat::src([10, 0, 0, 1].into()).port(80))),
+        Flow::new(1).matching(Match::new().with(Field::CtState, 0x22).masked(Field::CtLabel, 1 << 100, 1 << 100)),
+        Flow::new(2).matching(Match::new().with(Field::TunMetadata0, 77)).action(Action::output(PortNo::CONTROLLER)),
+        Flow::new(2)
+            .matching(Match::new().with(Field::Reg0, 1))
+            .action(Action::set(Field::TunMetadata0, 9))
+            .action(Action::copy(Field::TunMetadata0.range(0, 31), Field::Reg1)),
+        Flow::new(3).matching(tcp).action(Action::conjunction(77, (0, 3))),
+        Flow::new(4).matching(Match::new().with(Field::ConjId, 77)).action(learn),
+        Flow::new(5).action(Action::Group(1)).action(Action::Note(vec![1, 2, 3, 4, 5, 6])),
+        Flow::new(5).priority(1).matching(Match::new().with(Field::DlVlan, 10)).action(Action::PopVlan),
+        Flow::new(6).matching(Match::new().with(Field::Xxreg1, 5)).action(Action::DecTtl),
+    ]
+    .into_iter()
+    .map(|flow| if flow.table == 6 { flow.matching(Match::new().ipv6().with(Field::Xxreg1, 5)) } else { flow })
+    .collect()
+}
+
+/// The option that `tun_metadata0` holds.
+fn tlv_table() -> TlvTableMod {
+    TlvTableMod { command: TlvCommand::Add, maps: vec![TlvMap { class: 0x109, kind: 0x40, length: 4, index: 0 }] }
+}
+
+#[tokio::test]
+async fn what_is_put_in_comes_back_equal() {
+    let Some(switch) = Vswitch::start("equal") else { return };
+    let connection = connect(&switch).await;
+    connection.tlv_table_mod(tlv_table()).await.unwrap();
+    assert_eq!(connection.tlv_table().await.unwrap().maps, tlv_table().maps);
+
+    let group = Group::new(1, GroupKind::Select)
+        .hash([Field::Ipv4Src, Field::TcpDst])
+        .bucket(Bucket::new(1, [Action::output(PortNo(1))]).weight(100))
+        .bucket(Bucket::new(7, [Action::set(Field::Reg3, 5), Action::output(PortNo(2))]).weight(50));
+    let meter = Meter {
+        id: 3,
+        flags: MeterFlags::KBPS.and(MeterFlags::BURST).and(MeterFlags::STATS),
+        bands: vec![MeterBand { kind: MeterBandKind::Drop, rate: 1000, burst: 100 }],
+    };
+    connection.one(MeterMod::add(meter.clone()).into()).await.unwrap();
+    let mut changes = vec![Message::from(GroupMod::add(group.clone()))];
+    changes.extend(flows().into_iter().map(|flow| FlowMod::add(flow).into()));
+    connection.bundle(changes).await.unwrap();
+
+    assert_eq!(connection.groups().await.unwrap(), [group]);
+    assert_eq!(connection.meters().await.unwrap(), [meter]);
+    let mut have: Vec<Flow> = connection.flows().await.unwrap().into_iter().map(|s| s.flow).collect();
+    let mut want = flows();
+    have.sort_by_key(Flow::key);
+    want.sort_by_key(Flow::key);
+    assert_eq!(have, want);
+
+    let ports: Vec<_> = connection.ports().await.unwrap().into_iter().map(|p| p.name).collect();
+    assert!(ports.contains(&"p1".to_owned()) && ports.contains(&"br0".to_owned()), "{ports:?}");
+}
+
+#[tokio::test]
+async fn a_bundle_with_a_bad_message_changes_nothing_and_names_it() {
+    let Some(switch) = Vswitch::start("bundle") else { return };
+    let connection = connect(&switch).await;
+    let good = |n: u8| Message::from(FlowMod::add(Flow::new(n)));
+    let missing_group = Message::from(FlowMod::add(Flow::new(7).action(Action::Group(55))));
+    let read_only = Message::from(FlowMod::add(Flow::new(8).action(Action::set(Field::CtState, 1))));
+
+    let error = connection.bundle(vec![good(0), read_only, good(1)]).await.unwrap_err();
+    let names: Vec<_> = error.failures().iter().map(|(n, e)| (*n, e.name().unwrap())).collect();
+    assert_eq!(names, [(1, "OFPBAC_BAD_SET_ARGUMENT")]);
+    // This one shows only when it is committed.
+    let error = connection.bundle(vec![good(0), good(1), missing_group]).await.unwrap_err();
+    let BundleError::Refused { refused, commit: Some(commit) } = &error else { panic!("{error}") };
+    assert_eq!(refused.failures.iter().map(|f| f.0).collect::<Vec<_>>(), [2]);
+    assert_eq!(commit.name(), Some("OFPBFC_MSG_FAILED"));
+
+    assert_eq!(connection.flows().await.unwrap(), []);
+    connection.bundle(vec![good(0), good(1)]).await.unwrap();
+    assert_eq!(connection.flows().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn packets_come_with_userdata_and_paused_ones_go_on() {
+    let Some(switch) = Vswitch::start("packets") else { return };
+    let connection = connect(&switch).await;
+    let mut events = connection.events();
+    let controller = rust_openflow::action::Controller { userdata: vec![1, 2, 3], pause: true, ..Default::default() };
+    let pausing = Flow::new(0).action(controller).action(Action::output(PortNo::CONTROLLER));
+    connection.one(FlowMod::add(pausing).into()).await.unwrap();
+    let packet = vec![0x11; 64];
+    let out = PacketOut::new(packet.clone(), [Action::output(PortNo::TABLE)]);
+    connection.packet_out(out).await.unwrap();
+    let Event::Message(message) = events.next().await.unwrap() else { panic!("a message") };
+    let Message::PacketIn2(paused) = &*message else { panic!("{message:?}") };
+    assert_eq!((&paused.packet, paused.userdata.as_deref()), (&packet, Some(&[1, 2, 3][..])));
+    assert!(paused.continuation.is_some());
+    connection.one(Message::Resume(paused.clone())).await.unwrap();
+    let Event::Message(message) = events.next().await.unwrap() else { panic!("a message") };
+    let Message::PacketIn2(second) = &*message else { panic!("{message:?}") };
+    assert_eq!((&second.packet, &second.continuation), (&packet, &None));
+}
+
+#[tokio::test]
+async fn port_changes_are_events() {
+    let Some(switch) = Vswitch::start("ports") else { return };
+    let connection = connect(&switch).await;
+    let mut events = connection.events();
+    switch.vsctl(&["add-port", "br0", "p9", "--", "set", "interface", "p9", "type=dummy"]);
+    loop {
+        if let Event::Message(message) = events.next().await.unwrap()
+            && let Message::PortStatus(status) = &*message
+            && status.desc.name == "p9"
+        {
+            break;
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Everything that the real `ovs-ofctl` was recorded with: its bytes are decoded and written again to the same bytes,
+//! and its text is printed to the letter. The recordings are made by `examples/record-oracle`.
+
+use rust_openflow::text::Printed;
+use rust_openflow::{Flow, FlowCommand, FlowMod, GroupCommand, GroupMod, Message, MeterCommand, MeterMod, ParseError};
+
+/// One recorded call.
+struct Record {
+    area: &'static str,
+    command: String,
+    text: String,
+    messages: Vec<Vec<u8>>,
+    printed: Vec<String>,
+}
+
+/// Bytes of packed hex: `(n)` is n zero bytes, `[n]` n bytes 0xff.
+fn unpack(packed: &str) -> Vec<u8> {
+    let (mut bytes, mut rest) = (Vec::new(), packed);
+    while let Some(first) = rest.chars().next() {
+        if let '(' | '[' = first {
+            let (count, tail) = rest[1..].split_once([')', ']']).expect("a run ends");
+            bytes.resize(bytes.len() + count.parse::<usize>().expect("a count"), if first == '(' { 0 } else { 0xff });
+            rest = tail;
+        } else {
+            bytes.push(u8::from_str_radix(&rest[..2], 16).expect("hex"));
+            rest = &rest[2..];
+        }
+    }
+    bytes
+}
+
+fn records() -> Vec<Record> {
+    macro_rules! areas {
+        ($($area:literal),*) => { [$(($area, include_str!(concat!("data/", $area, ".tsv")))),*] };
+    }
+    let areas = areas!("matches", "settings", "fields", "actions", "flows", "groups", "meters", "commands");
+    let lines = areas.into_iter().flat_map(|(area, data)| data.lines().map(move |line| (area, line)));
+    lines
+        .map(|(area, line)| {
+            let [command, text, hex, printed] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
+            Record {
+                area,
+                command: command.to_owned(),
+                text: text.to_owned(),
+                messages: hex.split(',').map(unpack).collect(),
+                printed: printed.split('\u{1e}').map(|p| p.replace("\\n", "\n").replace("\\\\", "\\")).collect(),
+            }
+        })
+        .collect()
+}
+
+/// Fails with the first few of what went wrong, and how many did.
+fn report(what: &str, total: usize, wrong: &[String]) {
+    let shown: Vec<_> = wrong.iter().take(std::env::var("SHOW").map_or(12, |n| n.parse().unwrap())).cloned().collect();
+    assert!(wrong.is_empty(), "{} of {total} {what}:\n{}", wrong.len(), shown.join("\n"));
+}
+
+#[test]
+fn bytes_of_ovs_ofctl_survive_decoding() {
+    let (mut total, mut wrong) = (0, Vec::new());
+    for record in records() {
+        for bytes in &record.messages {
+            total += 1;
+            match Message::decode(bytes).map(|(xid, m)| (m.to_bytes(xid), m)) {
+                Ok((again, _)) if again.as_ref() == Ok(bytes) => {}
+                other => wrong.push(format!(
+                    "[{}] {} {}: {bytes:02x?}\n  {other:02x?}",
+                    record.area, record.command, record.text
+                )),
+            }
+        }
+    }
+    assert!(total > 5000, "only {total} messages");
+    report("messages changed", total, &wrong);
+}
+
+#[test]
+fn text_is_that_of_ovs_ofctl() {
+    let (mut total, mut wrong) = (0, Vec::new());
+    for record in records() {
+        for (bytes, want) in record.messages.iter().zip(&record.printed) {
+            let Ok((xid, message)) = Message::decode(bytes) else { continue };
+            if record.command == "ct-flush" {
+                continue; // Printed in this crate's own way.
+            }
+            let have = Printed { xid, message: &message }.to_string();
+            let want = want.trim_end();
+            total += 1;
+            if have != want {
+                wrong.push(format!("[{}] {}\n  have {have}\n  want {want}", record.area, record.text));
+            }
+        }
+    }
+    assert!(total > 5000, "only {total} texts");
+    report("texts differ", total, &wrong);
+}
+
+/// The message that `ovs-ofctl` makes of a command and its text, by this crate's own reading of the text.
+fn parse(command: &str, text: &str) -> Option<Result<Message, ParseError>> {
+    let (text, strict) = match text.strip_suffix("\u{1f}--strict") {
+        Some(text) => (text, true),
+        None => (text, false),
+    };
+    let flow = |command| Some(FlowMod::parse(command, text).map(Message::from));
+    let group = |command| Some(GroupMod::parse(command, text).map(Message::from));
+    let meter = |command| Some(MeterMod::parse(command, text).map(Message::from));
+    match (command, strict) {
+        ("add-flow", _) => flow(FlowCommand::Add),
+        ("mod-flows", false) => flow(FlowCommand::Modify),
+        ("mod-flows", true) => flow(FlowCommand::ModifyStrict),
+        ("del-flows", false) => flow(FlowCommand::Delete),
+        ("del-flows", true) => flow(FlowCommand::DeleteStrict),
+        ("add-group", _) => group(GroupCommand::Add),
+        ("mod-group", _) => group(GroupCommand::Modify),
+        ("del-groups", _) => group(GroupCommand::Delete),
+        ("insert-buckets", _) => group(GroupCommand::InsertBucket),
+        ("remove-buckets", _) => group(GroupCommand::RemoveBucket),
+        ("add-meter", _) => meter(MeterCommand::Add),
+        ("mod-meter", _) => meter(MeterCommand::Modify),
+        ("del-meter" | "del-meters", _) => meter(MeterCommand::Delete),
+        _ => None,
+    }
+}
+
+/// What ovs-ofctl 3.1 gets wrong: it cuts `arp_op` to 8 bits, takes a value of these tunnel fields for its mask, and
+/// drops without a word the ports of a tracked connection whose protocol is not given or 0, and the priority of a VLAN
+/// without the VLAN, and writes a setting of `dl_vlan` as one of `in_port`.
+fn is_fault_of_ovs_ofctl(text: &str) -> bool {
+    let wide_op = text.split("arp_op=").nth(1).and_then(|t| t.split([' ', ',']).next()?.parse::<u32>().ok());
+    let tunnel = ["tun_erspan_ver=", "tun_erspan_dir=", "tun_erspan_hwid=", "tun_gtpu_flags=", "tun_gtpu_msgtype="];
+    let ports = text.contains("ct_tp_") && !text.contains("ct_nw_proto=");
+    let dropped = ports || text.contains("ct_nw_proto=0");
+    let confused = text.contains("->dl_vlan") || text.contains("vlan_tci=0xe000/0xe000");
+    confused || wide_op.is_some_and(|op| op > 255) || tunnel.iter().any(|name| text.contains(name)) || dropped
+}
+
+#[test]
+fn text_is_read_to_the_bytes_of_ovs_ofctl() {
+    let (mut total, mut wrong) = (0, Vec::new());
+    for record in records() {
+        let Some(parsed) = parse(&record.command, &record.text) else { continue };
+        if is_fault_of_ovs_ofctl(&record.text) {
+            continue;
+        }
+        total += 1;
+        let want = record.messages.last().expect("a record holds messages");
+        match parsed.map(|message| message.to_bytes(0)) {
+            Ok(Ok(have)) if have == *want => {}
+            Ok(Ok(have)) => {
+                let (_, have) = Message::decode(&have).unwrap();
+                let (_, want) = Message::decode(want).unwrap();
+                wrong.push(format!(
+                    "[{}] {} {}\n  have {have:?}\n  want {want:?}",
+                    record.area, record.command, record.text
+                ));
+            }
+            other => wrong.push(format!("[{}] {} {}\n  {other:?}", record.area, record.command, record.text)),
+        }
+    }
+    assert!(total > 5000, "only {total} texts");
+    report("texts are read wrongly", total, &wrong);
+}
+
+#[test]
+fn what_is_printed_is_read_again() {
+    let (mut total, mut wrong) = (0, Vec::new());
+    for record in records() {
+        for bytes in &record.messages {
+            let Ok((_, Message::FlowMod(flow_mod))) = Message::decode(bytes) else { continue };
+            let text = flow_mod.flow.to_string();
+            total += 1;
+            match text.parse::<Flow>().map(|flow| flow.to_string()) {
+                Ok(again) if again == text => {}
+                other => wrong.push(format!("[{}] {text}\n  {other:?}", record.area)),
+            }
+        }
+    }
+    assert!(total > 5000, "only {total} texts");
+    report("texts are read differently", total, &wrong);
+}

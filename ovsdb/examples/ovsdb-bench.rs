@@ -1,0 +1,235 @@
+//! Measures loading a replica from the real `ovsdb-server`: time and memory by number of rows.
+//!
+//! `ovsdb-bench [INTERFACES...]`, 5,000 and then up to 50,000 if none is given. Each size gets a server of its own in a
+//! temporary folder (`ovsdb-server` and `ovsdb-tool` must be installed), filled with one bridge whose ports have one
+//! interface each: two rows for each interface. Printed are, the best of several rounds: the time until a client has
+//! everything, the time that the bare bytes of the same reply take (the server's share), and the times that this process and
+//! the server were on a processor for it (which other programs on the machine disturb little); then the growth of a process
+//! that loads one replica, and the time of one more port. Build it with `--release`.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use ovsdb::address::Address;
+use ovsdb::client::Config;
+use ovsdb::connection::{Connection, Options, dial};
+use ovsdb::framer::Framer;
+use ovsdb::monitor::Generation;
+use ovsdb::vswitch::{Bridge, DATABASE, Interface, OpenVSwitch, Port};
+use ovsdb::{Client, Fields, Monitor, Transaction};
+
+type Error = Box<dyn std::error::Error>;
+
+const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/vswitch.ovsschema");
+const SIZES: &[usize] = &[5_000, 12_500, 25_000, 50_000];
+/// Ports added by one transaction: a server that works on one for long answers nobody meanwhile.
+const CHUNK: usize = 1_000;
+const ROUNDS: usize = 5;
+/// The argument that asks for the growth of a process that loads one replica.
+const LOAD: &str = "--load";
+/// A busy machine and a server at work for long are no reason to give up a connection.
+const PATIENCE: Options = Options { probe: Duration::from_secs(120), message_limit: Framer::DEFAULT_LIMIT };
+const HEADER: [&str; 10] = [
+    "interfaces",
+    "rows",
+    "reply MB",
+    "bytes only ms",
+    "loaded ms",
+    "client processor ms",
+    "server processor ms",
+    "client us a row",
+    "client bytes a row",
+    "one more port ms",
+];
+
+fn main() -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [LOAD, address, server] = arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        return runtime.block_on(print_growth(address, server));
+    }
+    let sizes = arguments.iter().map(|argument| argument.parse()).collect::<Result<Vec<usize>, _>>()?;
+    let sizes = if sizes.is_empty() { SIZES } else { &sizes };
+    println!("{}", HEADER.join(" | "));
+    println!("{}", HEADER.map(|_| "---").join(" | "));
+    for &size in sizes {
+        runtime.block_on(measure(size))?;
+    }
+    Ok(())
+}
+
+async fn measure(size: usize) -> Result<(), Error> {
+    let folder = tempfile::TempDir::with_prefix("ovsdb-bench-")?;
+    let address = serve(folder.path())?;
+    let server = std::fs::read_to_string(folder.path().join("pid"))?.trim().to_owned();
+    let result = async {
+        fill(&address, size).await?;
+        let (mut raw, mut bytes) = (Duration::MAX, 0);
+        for _ in 0..ROUNDS {
+            let (took, length) = receive(&address).await?;
+            (raw, bytes) = (raw.min(took), length);
+        }
+        let (client, mut best) = load(&address, &server).await?;
+        let (rows, memory) = (client.snapshot().len(), memory(&address, &server)?);
+        for _ in 1..ROUNDS {
+            let (_, cost) = load(&address, &server).await?;
+            best = best.min(cost);
+        }
+        let mut one = Duration::MAX;
+        for round in 0..ROUNDS {
+            one = one.min(one_more(&client, size + round).await?);
+        }
+        println!(
+            "{size} | {rows} | {:.1} | {:.0} | {:.0} | {:.0} | {:.0} | {:.1} | {} | {:.2}",
+            bytes as f64 / 1e6,
+            millis(raw),
+            millis(best.time),
+            millis(best.client),
+            millis(best.server),
+            millis(best.client) * 1e3 / rows as f64,
+            memory / rows,
+            millis(one),
+        );
+        Ok(())
+    };
+    let result = result.await;
+    stop(folder.path())?;
+    result
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+fn monitor() -> Monitor {
+    Monitor::new().table::<Bridge>().table::<Port>().table::<Interface>()
+}
+
+/// What loading cost: until it was done, and how long this process and the server were on a processor for it.
+struct Cost {
+    time: Duration,
+    client: Duration,
+    server: Duration,
+}
+
+impl Cost {
+    fn min(self, other: Cost) -> Cost {
+        Cost {
+            time: self.time.min(other.time),
+            client: self.client.min(other.client),
+            server: self.server.min(other.server),
+        }
+    }
+}
+
+/// Loads a replica.
+async fn load(address: &str, server: &str) -> Result<(Client, Cost), Error> {
+    let (start, own, theirs) = (Instant::now(), on_processor("self")?, on_processor(server)?);
+    let config = Config { monitor: monitor(), connection: PATIENCE, ..Config::new(vec![address.parse()?], DATABASE) };
+    let mut client = Client::start(config);
+    client.loaded().await?;
+    let time = start.elapsed();
+    Ok((client, Cost { time, client: on_processor("self")? - own, server: on_processor(server)? - theirs }))
+}
+
+/// How long a process was on a processor so far.
+fn on_processor(process: &str) -> Result<Duration, Error> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/schedstat"))?;
+    Ok(Duration::from_nanos(text.split(' ').next().ok_or("an empty schedstat")?.parse()?))
+}
+
+/// The same request and reply without decoding: how long the server and the socket take, and how many bytes it is.
+async fn receive(address: &str) -> Result<(Duration, usize), Error> {
+    let start = Instant::now();
+    let stream = dial(&address.parse::<Address>()?, None, Duration::from_secs(5)).await?;
+    let (connection, _queue) = Connection::over(stream, &PATIENCE);
+    let layout = monitor().layout(&connection.get_schema(DATABASE).await?);
+    let requests = monitor().requests(&layout, Generation::Cond);
+    let reply = connection.request("monitor_cond", &serde_json::json!([DATABASE, "m", requests]).to_string()).await?;
+    Ok((start.elapsed(), reply.get().len()))
+}
+
+/// Adds a port to the full bridge; the time until the replica has it.
+async fn one_more(client: &Client, size: usize) -> Result<Duration, Error> {
+    let start = Instant::now();
+    let mut txn = Transaction::new(DATABASE);
+    add(&mut txn, size);
+    client.transact(&txn).await?;
+    Ok(start.elapsed())
+}
+
+fn add(txn: &mut Transaction, n: usize) {
+    let name = format!("port{n:06}");
+    let interface = txn.insert(
+        Fields::<Interface>::new()
+            .set(Interface::NAME, name.as_str())
+            .set(Interface::TYPE, "dummy")
+            .set(Interface::OPTIONS, [("key", "flow"), ("remote_ip", "flow")])
+            .set(Interface::EXTERNAL_IDS, vec![("iface-id", format!("default/pod-{n}")), ("attached-mac", mac(n))])
+            .set(Interface::OFPORT, n as i64),
+    );
+    let port = txn.insert(Fields::<Port>::new().set(Port::NAME, name.as_str()).set(Port::INTERFACES, [&interface]));
+    txn.mutate::<Bridge>([], [Bridge::PORTS.insert([&port])]);
+}
+
+fn mac(n: usize) -> String {
+    format!("02:00:00:{:02x}:{:02x}:{:02x}", n >> 16 & 255, n >> 8 & 255, n & 255)
+}
+
+async fn fill(address: &str, size: usize) -> Result<(), Error> {
+    let client = Client::start(Config { connection: PATIENCE, ..Config::new(vec![address.parse()?], DATABASE) });
+    let mut txn = Transaction::new(DATABASE);
+    let bridge = txn.insert(Fields::<Bridge>::new().set(Bridge::NAME, "bench"));
+    txn.insert(Fields::<OpenVSwitch>::new().set(OpenVSwitch::BRIDGES, [&bridge]));
+    client.transact(&txn).await?;
+    for start in (0..size).step_by(CHUNK) {
+        let mut txn = Transaction::new(DATABASE);
+        (start..size.min(start + CHUNK)).for_each(|n| add(&mut txn, n));
+        client.transact(&txn).await?;
+    }
+    Ok(())
+}
+
+/// The growth in bytes of a process that does nothing but load a replica: another one, which starts without leftovers.
+fn memory(address: &str, server: &str) -> Result<usize, Error> {
+    let output = Command::new(std::env::current_exe()?).args([LOAD, address, server]).output()?;
+    Ok(String::from_utf8(output.stdout)?.trim().parse()?)
+}
+
+/// What that other process does.
+async fn print_growth(address: &str, server: &str) -> Result<(), Error> {
+    let before = resident()?;
+    let (client, _) = load(address, server).await?;
+    println!("{}", resident()?.saturating_sub(before));
+    drop(client);
+    Ok(())
+}
+
+/// Memory of this process in bytes.
+fn resident() -> Result<usize, Error> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+    Ok(line.trim().trim_end_matches(" kB").parse::<usize>()? * 1024)
+}
+
+fn serve(folder: &Path) -> Result<String, Error> {
+    let file = |name: &str| folder.join(name).display().to_string();
+    run("ovsdb-tool", &["create", &file("db"), SCHEMA])?;
+    let (remote, pid, control) = (
+        format!("--remote=punix:{}", file("sock")),
+        format!("--pidfile={}", file("pid")),
+        format!("--unixctl={}", file("ctl")),
+    );
+    run("ovsdb-server", &[&file("db"), &remote, &pid, &control, "--detach", "--no-chdir", "-vconsole:off"])?;
+    Ok(format!("unix:{}", file("sock")))
+}
+
+fn stop(folder: &Path) -> Result<(), Error> {
+    run("ovs-appctl", &["-t", &folder.join("ctl").display().to_string(), "exit"])
+}
+
+fn run(program: &str, arguments: &[&str]) -> Result<(), Error> {
+    let status = Command::new(program).args(arguments).status()?;
+    if status.success() { Ok(()) } else { Err(format!("{program} {arguments:?}: {status}").into()) }
+}

@@ -1,0 +1,4 @@
+//! Fuzzes `updates`: see `src/entry.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| ovsdb_fuzz::updates(data));

@@ -1,0 +1,35 @@
+//! A node's state to OpenFlow tables, flows and groups; simulator and explanation; pure.
+//!
+//! Read [`tables`] first: one file a table, each a declared value with the functions that make its flows. The agent holds
+//! a [`Realizer`], feeds it the controller's deltas and its own [`Local`] facts, and sends the [`FlowChange`]s; after a start
+//! or a doubt it reads the switch back and sends [`diff::flows`] of that against [`Realizer::flows`].
+
+pub mod cookie;
+pub mod declaration;
+pub mod diff;
+pub mod document;
+pub mod explain;
+pub mod family;
+pub mod flow;
+pub mod local;
+pub mod object;
+pub mod plan;
+pub mod print;
+pub mod punt;
+pub mod realizer;
+pub mod register;
+pub mod simulate;
+pub mod table;
+pub mod tables;
+
+pub use cookie::{Cookie, Kind, Subject};
+pub use diff::FlowChange;
+pub use document::document;
+pub use local::{Gateway, Local};
+pub use punt::Punt;
+pub use realizer::Realizer;
+
+/// Numbers and names of all tables, those reserved too: for OVSDB's `Flow_Table` and for printing.
+pub fn table_names() -> impl Iterator<Item = (u8, &'static str)> {
+    tables::ALL.iter().map(|table| (table.id, table.name))
+}

@@ -1,0 +1,69 @@
+//! Packets that the flows hand to the agent, and how the agent knows why.
+
+use rust_openflow::action::Controller;
+use rust_openflow::{Meter, MeterBand, MeterBandKind, MeterFlags};
+
+/// The meter that all packets to the agent pass.
+pub const METER: u32 = 1;
+
+/// Packets a second that may go to the agent.
+pub const RATE: u32 = 100;
+
+/// Bytes of a packet that the agent gets: enough to quote it in an ICMP error (RFC 4443 section 2.4: up to 1280 bytes).
+const QUOTED: u16 = 1294;
+
+const OVERSIZED: u8 = 1;
+
+/// Why a packet was handed to the agent; travels as userdata of the packet-in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Punt {
+    /// It does not fit the tunnel, whose packets may be `mtu` bytes long: tell the sender (ICMP fragmentation needed,
+    /// ICMPv6 packet too big), by the port it came in at.
+    Oversized {
+        /// MTU in bytes, without Ethernet header.
+        mtu: u16,
+    },
+}
+
+impl Punt {
+    /// The userdata.
+    pub fn userdata(self) -> Vec<u8> {
+        match self {
+            Punt::Oversized { mtu } => [&[OVERSIZED][..], &mtu.to_be_bytes()].concat(),
+        }
+    }
+
+    /// What userdata says; `None` when it is not ours.
+    pub fn parse(userdata: &[u8]) -> Option<Punt> {
+        match *userdata {
+            [OVERSIZED, high, low] => Some(Punt::Oversized { mtu: u16::from_be_bytes([high, low]) }),
+            _ => None,
+        }
+    }
+}
+
+/// The action that hands an oversized packet over.
+pub(crate) fn oversized(mtu: u16) -> Controller {
+    Controller { max_len: QUOTED, userdata: Punt::Oversized { mtu }.userdata(), ..Controller::default() }
+}
+
+/// The meters that the flows use; they have to exist before the flows.
+pub fn meters() -> Vec<Meter> {
+    let band = MeterBand { kind: MeterBandKind::Drop, rate: RATE, burst: RATE };
+    vec![Meter { id: METER, flags: MeterFlags::PKTPS.and(MeterFlags::BURST), bands: vec![band] }]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_reads_back_from_its_userdata() {
+        let punt = Punt::Oversized { mtu: 1450 };
+        assert_eq!(punt.userdata(), [1, 5, 170]);
+        assert_eq!(Punt::parse(&punt.userdata()), Some(punt));
+        assert_eq!(Punt::parse(&[]), None);
+        assert_eq!(Punt::parse(&[1, 5]), None);
+        assert_eq!(Punt::parse(&[9, 5, 170]), None);
+    }
+}

@@ -1,0 +1,234 @@
+//! From what the controller says and what the agent knows to flows, change by change.
+//!
+//! Each object's flows are a function of the object, the [`Ground`] and, for a pod, its port. So a change recomputes what
+//! it names, and a change of the ground what stands on it (the node's own flows and those of subnets: never those of pods,
+//! routes and peers). [`Realizer::from_scratch`] computes the same from nothing; a property test holds the two equal.
+
+use crate::cookie::{Cookie, Subject};
+use crate::diff::FlowChange;
+use crate::explain::{self, Directory};
+use crate::local::Local;
+use crate::object::{Config, Fact};
+use crate::plan::{Before, Plan};
+use crate::tables::{self, Ground};
+use crate::{flow::Draft, punt};
+use api::inspect::CookieMeaning;
+use api::node::{Object, Problem};
+use rust_openflow::{Flow, Meter};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Owner of the flows that are for the node itself, in the plan; sorts before every object's key.
+const NODE: &str = "";
+
+/// A node's state, and the flows it stands for.
+#[derive(Debug, Clone, Default)]
+pub struct Realizer {
+    facts: BTreeMap<String, Fact>,
+    problems: BTreeMap<String, Problem>,
+    local: Local,
+    ground: Option<Ground>,
+    plan: Plan,
+    directory: Directory,
+}
+
+impl Realizer {
+    /// A node of which nothing is known: every table drops.
+    pub fn new() -> Realizer {
+        let mut realizer = Realizer::default();
+        realizer.stand(&mut Before::default());
+        realizer
+    }
+
+    /// The same state computed from nothing.
+    pub fn from_scratch(objects: impl IntoIterator<Item = Object>, local: Local) -> Realizer {
+        let mut realizer = Realizer { local, ..Realizer::default() };
+        for object in objects {
+            realizer.read(object);
+        }
+        realizer.ground = realizer.ground_now();
+        let mut before = Before::default();
+        realizer.stand(&mut before);
+        let keys: Vec<String> = realizer.facts.keys().cloned().collect();
+        for key in keys {
+            realizer.realize(&key, &mut before);
+        }
+        realizer
+    }
+
+    /// Takes a delta of the controller, gives what has to change in the switch.
+    pub fn apply(
+        &mut self,
+        set: impl IntoIterator<Item = Object>,
+        removed: impl IntoIterator<Item = String>,
+    ) -> Vec<FlowChange> {
+        let mut keys = BTreeSet::new();
+        for key in removed {
+            if let Some(fact) = self.facts.remove(&key) {
+                self.directory.forget(&fact);
+            }
+            self.problems.remove(&key);
+            keys.insert(key);
+        }
+        for object in set {
+            keys.insert(object.key.clone());
+            self.read(object);
+        }
+        self.refresh(keys)
+    }
+
+    /// Takes what the agent knows, gives what has to change in the switch.
+    pub fn set_local(&mut self, local: Local) -> Vec<FlowChange> {
+        let old = std::mem::replace(&mut self.local, local);
+        let moved = |key: &&String| old.ports.get(*key) != self.local.ports.get(*key);
+        let keys = old.ports.keys().chain(self.local.ports.keys()).filter(moved).cloned().collect();
+        self.refresh(keys)
+    }
+
+    /// What the agent told last.
+    pub fn local(&self) -> &Local {
+        &self.local
+    }
+
+    /// The flows that the switch should have, by table, priority and match.
+    pub fn flows(&self) -> impl Iterator<Item = &Flow> {
+        self.plan.flows()
+    }
+
+    /// How many flows the switch should have.
+    pub fn flow_count(&self) -> usize {
+        self.plan.len()
+    }
+
+    /// The meters that the switch should have.
+    pub fn meters(&self) -> Vec<Meter> {
+        punt::meters()
+    }
+
+    /// Whether the flows of a pod can be in the plan: its object is there and can be plugged in, and its port is known.
+    pub fn is_pod_planned(&self, key: &str) -> bool {
+        self.ground.is_some() && matches!(self.facts.get(key), Some(Fact::Pod(_))) && self.local.ports.contains_key(key)
+    }
+
+    /// Objects that cannot be realized, with the reason, and objects that claim what another has.
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut problems = self.problems.clone();
+        for (key, owners) in self.plan.conflicts() {
+            let (holder, others) = owners.split_first().expect("a conflict has owners");
+            for other in others {
+                problems.entry((*other).to_owned()).or_insert_with(|| Problem {
+                    key: (*other).to_owned(),
+                    reason: "Conflict".into(),
+                    message: format!(
+                        "{other} claims what {holder} has (table {}, {}); remove one of the two",
+                        tables::by_id(key.table).map_or("?", |table| table.name),
+                        key.matching
+                    ),
+                });
+            }
+        }
+        problems.into_values().collect()
+    }
+
+    /// What a cookie stands for on this node; `None`: not one of ours, or no longer used.
+    pub fn explain(&self, cookie: u64) -> Option<CookieMeaning> {
+        explain::cookie(cookie, &self.directory)
+    }
+
+    /// Names of the objects that cookies stand for.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// The flows that are there for one object, by kind and name: those with its hash in their cookie.
+    pub fn flows_of(&self, subject: &Subject) -> impl Iterator<Item = &Flow> {
+        let hash = subject.hash();
+        self.flows().filter(move |flow| Cookie::parse(flow.cookie).is_some_and(|cookie| cookie.object == hash))
+    }
+
+    fn read(&mut self, object: Object) {
+        if let Some(old) = self.facts.remove(&object.key) {
+            self.directory.forget(&old);
+        }
+        match Fact::parse(&object) {
+            Ok(fact) => {
+                self.problems.remove(&object.key);
+                self.directory.learn(&fact);
+                self.facts.insert(object.key, fact);
+            }
+            Err(problem) => {
+                self.problems.insert(object.key, problem);
+            }
+        }
+    }
+
+    /// Computes again what these keys name, and what stands on the ground where that has moved.
+    fn refresh(&mut self, mut keys: BTreeSet<String>) -> Vec<FlowChange> {
+        let mut before = Before::default();
+        let ground = self.ground_now();
+        if ground != self.ground {
+            let appeared = ground.is_some() != self.ground.is_some();
+            self.ground = ground;
+            self.stand(&mut before);
+            let stands = |(_, fact): &(&String, &Fact)| appeared || matches!(fact, Fact::Subnet(_));
+            keys.extend(self.facts.iter().filter(stands).map(|(key, _)| key.clone()));
+        }
+        for key in &keys {
+            self.realize(key, &mut before);
+        }
+        before.changes(&self.plan)
+    }
+
+    fn ground_now(&self) -> Option<Ground> {
+        let config: &Config = self.facts.values().find_map(|fact| match fact {
+            Fact::Config(config) => Some(config),
+            _ => None,
+        })?;
+        let Local { gateway, tunnel, mtu, .. } = self.local;
+        Some(Ground { config: config.clone(), gateway, tunnel, mtu })
+    }
+
+    fn stand(&mut self, before: &mut Before) {
+        self.plan.put(NODE, flows(tables::base(self.ground.as_ref())), before);
+    }
+
+    fn realize(&mut self, key: &str, before: &mut Before) {
+        let wanted = match (&self.ground, self.facts.get(key)) {
+            (Some(ground), Some(fact)) => flows(contribution(fact, ground, self.local.ports.get(key).copied())),
+            _ => Vec::new(),
+        };
+        self.plan.put(key, wanted, before);
+    }
+}
+
+/// The flows of one object: a function of the object, the ground and, for a pod, its port.
+fn contribution(fact: &Fact, ground: &Ground, port: Option<u32>) -> Vec<Draft> {
+    let gateway = ground.config.gateway_mac;
+    match fact {
+        Fact::Config(_) | Fact::Nothing => Vec::new(),
+        Fact::Peer(peer) => [tables::spoof_guard::peer(peer), tables::route::peer(peer)].concat(),
+        Fact::Route(route) => tables::route::route(route),
+        Fact::Subnet(subnet) => [
+            tables::classify::network(subnet, ground),
+            tables::spoof_guard::subnet(subnet),
+            tables::neighbor::subnet(subnet, gateway),
+            tables::route::subnet(subnet, gateway),
+        ]
+        .concat(),
+        Fact::Pod(pod) => port.map_or_else(Vec::new, |port| {
+            [
+                tables::classify::pod(pod, port),
+                tables::spoof_guard::pod(pod, port),
+                tables::neighbor::pod(pod, port),
+                tables::route::pod(pod, port),
+            ]
+            .concat()
+        }),
+    }
+}
+
+fn flows(drafts: Vec<Draft>) -> Vec<Flow> {
+    drafts.into_iter().map(Draft::into_flow).collect()
+}
+
+#[cfg(test)]
+mod tests;

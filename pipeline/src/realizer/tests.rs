@@ -1,0 +1,275 @@
+//! A node's flows over random histories, and what single changes cost.
+
+use super::*;
+use crate::declaration;
+use crate::local::Gateway;
+use api::node::{self, object::Kind as Body};
+use proptest::prelude::*;
+use std::collections::HashMap;
+
+fn object(key: &str, kind: Body) -> Object {
+    Object { key: key.into(), digest: 0, kind: Some(kind) }
+}
+
+fn config(gateway_mac: u8, encapsulation: node::Encapsulation) -> Object {
+    let config = node::Config {
+        encapsulation: encapsulation.into(),
+        gateway_mac: vec![0x0a, 0x57, 0x45, 0x46, 0x54, gateway_mac],
+        addresses: vec!["192.0.2.1".into(), "fd00:2::1".into()],
+        tunnel_address: "192.0.2.1".into(),
+        ..Default::default()
+    };
+    object("config/node", Body::Config(config))
+}
+
+fn subnet(name: &str, network: &str, third: u8) -> Object {
+    let subnet = node::Subnet {
+        name: name.into(),
+        network: network.into(),
+        vni: vni(network),
+        zone: vni(network) + 100,
+        cidrs: vec![format!("10.{third}.0.0/16"), format!("fd00:{third}::/64")],
+        gateways: vec![format!("10.{third}.0.1"), format!("fd00:{third}::1")],
+        nat_outgoing: true,
+    };
+    object(&format!("subnet/{name}"), Body::Subnet(subnet))
+}
+
+fn vni(network: &str) -> u32 {
+    if network == "default" { 1 } else { 2 }
+}
+
+fn route(network: &str, cidr: &str, node: u8) -> Object {
+    let route = node::Route {
+        network: network.into(),
+        vni: vni(network),
+        cidr: cidr.into(),
+        node: format!("n{node}"),
+        tunnel_address: format!("192.0.2.{node}"),
+    };
+    object(&format!("route/{network}/{cidr}"), Body::Route(route))
+}
+
+fn peer(node: u8) -> Object {
+    let address = format!("192.0.2.{node}");
+    let (name, addresses) = (format!("n{node}"), vec![address.clone(), format!("fd00:2::{node}")]);
+    object(&format!("peer/n{node}"), Body::Peer(node::Peer { name, tunnel_address: address, addresses }))
+}
+
+fn pod(name: &str, network: &str, last: u8) -> Object {
+    let pod = node::Pod {
+        namespace: "shop".into(),
+        name: name.into(),
+        subnet: network.into(),
+        addresses: vec![format!("10.10.0.{last}"), format!("fd00:10::{last}")],
+        mac: vec![0x0a, 0, 0, 0, 0, last],
+        identity: 256 + u32::from(last),
+        network: network.into(),
+        vni: vni(network),
+        zone: vni(network) + 100,
+        ..Default::default()
+    };
+    object(&format!("pod/shop/{name}"), Body::Pod(pod))
+}
+
+fn local(ports: &[(&str, u32)]) -> Local {
+    Local {
+        ports: ports.iter().map(|(name, port)| (format!("pod/shop/{name}"), *port)).collect(),
+        gateway: Some(Gateway { port: 1, mac: [2, 0, 0, 0, 0, 1] }),
+        tunnel: Some(2),
+        mtu: 1450,
+    }
+}
+
+fn sample() -> Vec<Object> {
+    vec![
+        config(1, node::Encapsulation::Geneve),
+        subnet("default", "default", 10),
+        subnet("more", "default", 11),
+        subnet("tenant", "tenant", 10),
+        route("default", "10.10.1.0/26", 2),
+        route("default", "fd00:10::100/122", 2),
+        route("default", "10.10.0.77/32", 3),
+        peer(2),
+        peer(3),
+        pod("a", "default", 5),
+        pod("b", "default", 6),
+        pod("t", "tenant", 5),
+    ]
+}
+
+fn full() -> Realizer {
+    Realizer::from_scratch(sample(), local(&[("a", 10), ("b", 11), ("t", 12)]))
+}
+
+fn tables(changes: &[FlowChange]) -> Vec<u8> {
+    changes.iter().map(|change| change.flow().table).collect()
+}
+
+#[test]
+fn no_flow_does_what_its_table_does_not_declare() {
+    for encapsulation in [node::Encapsulation::Geneve, node::Encapsulation::Vxlan] {
+        let mut realizer = full();
+        realizer.apply([config(1, encapsulation)], []);
+        assert_eq!(declaration::undeclared(realizer.flows()), [""; 0]);
+    }
+}
+
+#[test]
+fn every_rule_makes_a_flow_and_every_flow_has_a_meaning() {
+    let realizer = full();
+    let made: BTreeSet<(u8, u8)> =
+        realizer.flows().filter_map(|flow| Cookie::parse(flow.cookie)).map(|c| (c.table, c.rule)).collect();
+    for rule in tables::ALL.iter().flat_map(|table| table.rules) {
+        assert!(made.contains(&(rule.table, rule.number)), "{} makes no flow", rule.name);
+    }
+    for flow in realizer.flows() {
+        let meaning = realizer.explain(flow.cookie).expect("a flow of ours is explained");
+        assert!(!meaning.sentence.contains("{}"), "{meaning:?}");
+    }
+    assert_eq!(realizer.explain(0x1234), None);
+}
+
+#[test]
+fn without_configuration_every_table_drops() {
+    let mut realizer = Realizer::new();
+    realizer.set_local(local(&[("a", 10)]));
+    realizer.apply(sample().into_iter().skip(1), []);
+    assert!(realizer.flows().all(|flow| flow.priority == 0));
+    assert!(!realizer.is_pod_planned("pod/shop/a"));
+    assert!(!realizer.apply([config(1, node::Encapsulation::Geneve)], []).is_empty());
+    assert!(realizer.is_pod_planned("pod/shop/a"));
+}
+
+#[test]
+fn a_block_given_to_another_node_costs_one_flow() {
+    let changes = full().apply([route("default", "10.10.2.0/26", 3)], []);
+    assert_eq!(tables(&changes), [100]);
+}
+
+#[test]
+fn a_pod_changes_only_its_own_flows() {
+    let mut realizer = full();
+    let hash = Subject { kind: crate::cookie::Kind::Pod, name: "shop/c".into() }.hash();
+    let mut changes = realizer.apply([pod("c", "default", 7)], []);
+    assert_eq!(changes, [], "no port yet");
+    changes = realizer.set_local(local(&[("a", 10), ("b", 11), ("t", 12), ("c", 13)]));
+    assert!(!changes.is_empty());
+    changes.extend(realizer.apply([], ["pod/shop/c".to_owned()]));
+    assert!(changes.iter().all(|change| Cookie::parse(change.flow().cookie).expect("ours").object == hash));
+}
+
+#[test]
+fn a_fault_in_an_object_is_named_and_leaves_the_rest_alone() {
+    let mut realizer = full();
+    let count = realizer.flow_count();
+    let mut bad = pod("c", "default", 7);
+    if let Some(Body::Pod(pod)) = &mut bad.kind {
+        pod.addresses = vec!["10.10.0".into()];
+    }
+    assert_eq!(realizer.apply([bad], []), []);
+    assert_eq!(realizer.flow_count(), count);
+    let problem = realizer.problems().pop().expect("the fault is told");
+    assert_eq!((problem.key.as_str(), problem.reason.as_str()), ("pod/shop/c", "InvalidObject"));
+    assert!(problem.message.contains("\"10.10.0\""), "{}", problem.message);
+    realizer.apply([pod("c", "default", 7)], []);
+    assert_eq!(realizer.problems(), []);
+}
+
+#[test]
+fn two_pods_with_one_address_are_told_and_the_first_has_it() {
+    let mut realizer = full();
+    let ports = local(&[("a", 10), ("b", 11), ("t", 12), ("z", 14)]);
+    realizer.set_local(ports);
+    realizer.apply([pod("z", "default", 5)], []);
+    let problems = realizer.problems();
+    assert_eq!(problems.iter().map(|p| p.key.as_str()).collect::<Vec<_>>(), ["pod/shop/z"]);
+    realizer.apply([], ["pod/shop/a".to_owned()]);
+    assert_eq!(realizer.problems(), []);
+}
+
+#[test]
+fn every_flow_of_a_pod_is_found_by_its_name() {
+    let realizer = full();
+    let subject = Subject { kind: crate::cookie::Kind::Pod, name: "shop/a".into() };
+    let mut tables: Vec<u8> = realizer.flows_of(&subject).map(|flow| flow.table).collect();
+    tables.dedup();
+    assert_eq!(tables, [0, 10, 20, 100]);
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Set(usize),
+    Remove(usize),
+    Local(Local),
+}
+
+/// Objects of which histories are made: several contents for one key, keys that claim the same flows.
+fn alphabet() -> Vec<Object> {
+    let mut objects = sample();
+    objects.extend([
+        config(2, node::Encapsulation::Vxlan),
+        subnet("default", "default", 12),
+        subnet("more", "default", 10),
+        route("default", "10.10.1.0/26", 3),
+        pod("a", "tenant", 6),
+        pod("a", "default", 6),
+        pod("b", "default", 5),
+        peer(2),
+        Object { key: "rule/later".into(), digest: 1, kind: None },
+        object("pod/shop/b", Body::Pod(node::Pod::default())),
+    ]);
+    objects
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let count = alphabet().len();
+    let ports = proptest::collection::vec((prop_oneof![Just("a"), Just("b"), Just("t")], 10_u32..14), 0..4);
+    let locals = (ports, any::<bool>(), any::<bool>(), prop_oneof![Just(0), Just(1450), Just(1400)]).prop_map(
+        |(ports, gateway, tunnel, mtu)| {
+            let whole = local(&ports);
+            Local { gateway: whole.gateway.filter(|_| gateway), tunnel: whole.tunnel.filter(|_| tunnel), mtu, ..whole }
+        },
+    );
+    prop_oneof![4 => (0..count).prop_map(Step::Set), 2 => (0..count).prop_map(Step::Remove), 1 => locals.prop_map(Step::Local)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 120, ..ProptestConfig::default() })]
+
+    #[test]
+    fn incremental_equals_from_scratch(steps in proptest::collection::vec(step(), 0..40)) {
+        let alphabet = alphabet();
+        let (mut realizer, mut held, mut switch) = (Realizer::new(), BTreeMap::new(), HashMap::new());
+        switch.extend(realizer.flows().map(|flow| (flow.key(), flow.clone())));
+        for step in steps {
+            let changes = match step {
+                Step::Set(index) => {
+                    let object = alphabet[index].clone();
+                    held.insert(object.key.clone(), object.clone());
+                    realizer.apply([object], [])
+                }
+                Step::Remove(index) => {
+                    let key = alphabet[index].key.clone();
+                    held.remove(&key);
+                    realizer.apply([], [key])
+                }
+                Step::Local(local) => realizer.set_local(local),
+            };
+            for change in changes {
+                let key = change.flow().key();
+                match change {
+                    FlowChange::Add(flow) => prop_assert!(switch.insert(key, flow).is_none()),
+                    FlowChange::Replace(flow) => prop_assert!(switch.insert(key, flow).is_some()),
+                    FlowChange::Remove(_) => prop_assert!(switch.remove(&key).is_some()),
+                }
+            }
+            let fresh = Realizer::from_scratch(held.values().cloned(), realizer.local().clone());
+            let want: Vec<&Flow> = fresh.flows().collect();
+            prop_assert_eq!(realizer.flows().collect::<Vec<_>>(), want.clone());
+            prop_assert_eq!(crate::diff::flows(switch.values(), want), []);
+            prop_assert_eq!(realizer.problems(), fresh.problems());
+            prop_assert_eq!(realizer.directory(), fresh.directory());
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! A switch as a value: flows and a packet in, the path and what leaves out.
+//!
+//! It knows as much of OpenFlow as flows of ours use, and says so plainly where a flow uses more ([`Fault::Unsupported`]).
+//! The scenario tests hold it equal to `ofproto/trace` of a real Open vSwitch, so that `weftctl` can answer from it.
+
+mod conntrack;
+mod packet;
+mod step;
+
+pub use conntrack::Conntrack;
+pub use packet::Packet;
+
+use rust_openflow::{Action, Field, Flow, Group, PortNo};
+use std::collections::BTreeMap;
+
+/// A switch with flows, groups and connections.
+#[derive(Debug, Clone, Default)]
+pub struct Switch {
+    /// Flows of each table, highest priority first.
+    tables: BTreeMap<u8, Vec<Flow>>,
+    groups: BTreeMap<u32, Group>,
+    /// The connections it knows.
+    pub conntrack: Conntrack,
+}
+
+/// What happened to a packet.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Outcome {
+    /// The flows it met, in order.
+    pub path: Vec<Hop>,
+    /// What left the switch, in order; empty: the packet was dropped.
+    pub emissions: Vec<Emission>,
+    /// The state bits (`ct_state`) that conntrack gave it, each time it was tracked.
+    pub states: Vec<u128>,
+}
+
+/// One table on a packet's path.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hop {
+    /// The table.
+    pub table: u8,
+    /// The flow that took the packet; `None`: none did.
+    pub flow: Option<Flow>,
+}
+
+/// Something that left the switch.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Emission {
+    /// A packet by a port.
+    Output {
+        /// The port.
+        port: PortNo,
+        /// The packet as it leaves, with its tunnel.
+        packet: Packet,
+    },
+    /// A packet to the agent.
+    Punt {
+        /// What tells the agent why.
+        userdata: Vec<u8>,
+        /// The packet.
+        packet: Packet,
+    },
+}
+
+/// Whether the state of the packet's connection is looked up or given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// As the switch's connections say.
+    Tracked,
+    /// These bits of `ct_state`, as `ofproto/trace --ct-next` takes them.
+    Given(u128),
+}
+
+/// Why a packet's way cannot be said.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// A flow does something that the simulator does not know.
+    #[error("table {table}: the simulator does not know {action}")]
+    Unsupported {
+        /// The table.
+        table: u8,
+        /// The action.
+        action: String,
+    },
+    /// A flow sends to a group that is not there.
+    #[error("table {table}: there is no group {group}")]
+    NoGroup {
+        /// The table.
+        table: u8,
+        /// The group.
+        group: u32,
+    },
+    /// Flows send a packet round and round.
+    #[error("the packet has passed 256 tables")]
+    Loop,
+}
+
+impl Switch {
+    /// A switch with these flows.
+    pub fn new<'a>(flows: impl IntoIterator<Item = &'a Flow>) -> Switch {
+        let mut switch = Switch::default();
+        for flow in flows {
+            switch.tables.entry(flow.table).or_default().push(flow.clone());
+        }
+        for flows in switch.tables.values_mut() {
+            flows.sort_by(|a, b| b.priority.cmp(&a.priority).then_with(|| a.matching.cmp(&b.matching)));
+        }
+        switch
+    }
+
+    /// With these groups.
+    pub fn groups(mut self, groups: impl IntoIterator<Item = Group>) -> Switch {
+        self.groups.extend(groups.into_iter().map(|group| (group.id, group)));
+        self
+    }
+
+    /// Sends a packet in and says what becomes of it; connections that it opens or answers are known afterwards.
+    ///
+    /// # Errors
+    /// When a flow on its way does what the simulator does not know.
+    pub fn send(&mut self, packet: Packet, state: State) -> Result<Outcome, Fault> {
+        let mut run = step::Run::new(self, state);
+        run.pass(packet, 0)?;
+        Ok(run.outcome)
+    }
+
+    /// The flow that takes a packet in a table.
+    fn lookup(&self, table: u8, packet: &Packet) -> Option<&Flow> {
+        let flows = self.tables.get(&table)?;
+        for same in flows.chunk_by(|a, b| a.priority == b.priority) {
+            let mut hits = same.iter().filter(|flow| packet.matches(&flow.matching)).peekable();
+            let clauses: Vec<&Flow> = hits.clone().filter(|flow| is_clause(flow)).collect();
+            if let Some(flow) = hits.find(|flow| !is_clause(flow)) {
+                return Some(flow);
+            }
+            if let Some(flow) = complete(&clauses).into_iter().find_map(|id| self.joined(table, packet, id)) {
+                return Some(flow);
+            }
+        }
+        None
+    }
+
+    /// The flow that a packet meets which fulfils a conjunction.
+    fn joined(&self, table: u8, packet: &Packet, id: u32) -> Option<&Flow> {
+        let packet = packet.clone().with(Field::ConjId, id.into());
+        self.tables.get(&table)?.iter().find(|flow| !is_clause(flow) && packet.matches(&flow.matching))
+    }
+}
+
+fn is_clause(flow: &Flow) -> bool {
+    flow.instructions.apply.iter().any(|action| matches!(action, Action::Conjunction { .. }))
+}
+
+/// Conjunctions of which every clause is among these flows, in order of id.
+fn complete(clauses: &[&Flow]) -> Vec<u32> {
+    let mut found: BTreeMap<u32, (u64, u8)> = BTreeMap::new();
+    for action in clauses.iter().flat_map(|flow| &flow.instructions.apply) {
+        if let Action::Conjunction { id, clause, of } = *action {
+            let entry = found.entry(id).or_insert((0, of));
+            entry.0 |= 1 << clause;
+        }
+    }
+    let whole = |(seen, of): &(u64, u8)| seen.count_ones() == u32::from(*of);
+    found.into_iter().filter(|(_, clauses)| whole(clauses)).map(|(id, _)| id).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,69 @@
+//! The tables, in the order packets pass them. Numbers are spaced by ten and fixed for ever; those of services and policy
+//! are reserved until they exist, so that no number ever moves.
+
+pub mod classify;
+pub mod commit;
+pub mod ct_state;
+pub mod ct_track;
+pub mod neighbor;
+pub mod output;
+pub mod reserved;
+pub mod route;
+pub mod spoof_guard;
+
+use crate::object::Config;
+use crate::table::Table;
+use crate::{flow::Draft, local::Gateway};
+
+/// All tables, by number.
+pub static ALL: [&Table; 16] = [
+    &classify::TABLE,
+    &spoof_guard::TABLE,
+    &neighbor::TABLE,
+    &ct_track::TABLE,
+    &ct_state::TABLE,
+    &reserved::SERVICE_AFFINITY,
+    &reserved::SERVICE,
+    &reserved::EGRESS_ADMIN,
+    &reserved::EGRESS_POLICY,
+    &reserved::EGRESS_BASELINE,
+    &route::TABLE,
+    &reserved::INGRESS_ADMIN,
+    &reserved::INGRESS_POLICY,
+    &reserved::INGRESS_BASELINE,
+    &commit::TABLE,
+    &output::TABLE,
+];
+
+/// The table with this number.
+pub fn by_id(id: u8) -> Option<&'static Table> {
+    ALL.iter().copied().find(|table| table.id == id)
+}
+
+/// The node as flows that are for no single object see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ground {
+    /// What holds for the node as a whole.
+    pub config: Config,
+    /// `weft0`.
+    pub gateway: Option<Gateway>,
+    /// OpenFlow port of the tunnel.
+    pub tunnel: Option<u32>,
+    /// MTU of pod interfaces; 0: not known.
+    pub mtu: u16,
+}
+
+/// The flows that are for the node itself; without ground only the misses, so that nothing passes.
+pub fn base(ground: Option<&Ground>) -> Vec<Draft> {
+    let mut drafts: Vec<Draft> = ALL.iter().filter_map(|table| Draft::miss(table)).collect();
+    if let Some(ground) = ground {
+        drafts.extend(spoof_guard::base());
+        drafts.extend(ct_track::base());
+        drafts.extend(ct_state::base());
+        drafts.extend(route::base());
+        drafts.extend(route::own_host(&ground.config));
+        drafts.extend(commit::base(ground));
+        drafts.extend(output::base(ground));
+    }
+    drafts
+}

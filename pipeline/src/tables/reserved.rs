@@ -1,0 +1,49 @@
+//! Tables whose numbers are kept: no flow leads to them yet.
+
+use crate::table::{Miss, Status, Table};
+
+macro_rules! reserved {
+    ($constant:ident, $id:literal, $name:literal, $purpose:literal, $next:path) => {
+        #[doc = $purpose]
+        pub static $constant: Table = Table {
+            id: $id,
+            name: $name,
+            purpose: $purpose,
+            status: Status::Reserved,
+            miss: Miss::Goto(&$next),
+            reads: &[],
+            writes: &[],
+            matches: &[],
+            rewrites: &[],
+            next: &[&$next],
+            rules: &[],
+        };
+    };
+}
+
+reserved!(
+    SERVICE_AFFINITY,
+    50,
+    "ServiceAffinity",
+    "Sends a client of a service to the endpoint it had before.",
+    SERVICE
+);
+reserved!(SERVICE, 60, "Service", "Gives a new connection to a service one of its endpoints.", EGRESS_ADMIN);
+reserved!(EGRESS_ADMIN, 70, "EgressAdmin", "Judges by the admin tier what a pod may send.", EGRESS_POLICY);
+reserved!(EGRESS_POLICY, 80, "EgressPolicy", "Judges by NetworkPolicy what a pod may send.", EGRESS_BASELINE);
+reserved!(
+    EGRESS_BASELINE,
+    90,
+    "EgressBaseline",
+    "Judges by the baseline tier what a pod may send.",
+    super::route::TABLE
+);
+reserved!(INGRESS_ADMIN, 110, "IngressAdmin", "Judges by the admin tier what a pod may receive.", INGRESS_POLICY);
+reserved!(INGRESS_POLICY, 120, "IngressPolicy", "Judges by NetworkPolicy what a pod may receive.", INGRESS_BASELINE);
+reserved!(
+    INGRESS_BASELINE,
+    130,
+    "IngressBaseline",
+    "Judges by the baseline tier what a pod may receive.",
+    super::commit::TABLE
+);

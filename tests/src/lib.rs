@@ -1,0 +1,4 @@
+//! Tests that cross crates: scenarios, real Open vSwitch, clusters, benchmarks.
+
+pub mod scenario;
+pub mod switch;

@@ -1,0 +1,74 @@
+//! What became of a packet, in one line.
+
+use super::node::{HOST_PORT, Node, TUNNEL_PORT};
+use pipeline::cookie::Cookie;
+use pipeline::simulate::{Emission, Outcome, Packet};
+use pipeline::{Punt, Realizer, tables};
+use rust_openflow::Field;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// What became of a packet:
+///
+/// - `to NAMESPACE/NAME`, `to the host`;
+/// - `tunnel to ADDRESS, network VNI, identity ID`;
+/// - `answered: WHAT` where it went back to where it came from;
+/// - `to the agent: WHY`;
+/// - `dropped by TABLE RULE`, with `of OBJECT` where the flow is for one.
+pub fn verdict(outcome: &Outcome, node: &Node, realizer: &Realizer) -> String {
+    match outcome.emissions.as_slice() {
+        [] => dropped(outcome, realizer),
+        [one] => emission(one, node),
+        several => several.iter().map(|one| emission(one, node)).collect::<Vec<_>>().join("; "),
+    }
+}
+
+fn dropped(outcome: &Outcome, realizer: &Realizer) -> String {
+    let Some(hop) = outcome.path.last() else { return "nothing happened".into() };
+    let table = tables::by_id(hop.table).map_or("?", |table| table.name);
+    let Some(flow) = &hop.flow else { return format!("dropped by {table}: no flow") };
+    let Some(meaning) = realizer.explain(flow.cookie) else { return format!("dropped by {table}: a flow of nobody") };
+    let rule = if Cookie::parse(flow.cookie).is_some_and(|c| c.rule == 0) { "miss" } else { &meaning.rule };
+    let of = if meaning.object.is_empty() { String::new() } else { format!(" of {}", meaning.object) };
+    format!("dropped by {table} {rule}{of}")
+}
+
+fn emission(emission: &Emission, node: &Node) -> String {
+    match emission {
+        Emission::Punt { userdata, .. } => match Punt::parse(userdata) {
+            Some(Punt::Oversized { mtu }) => format!("to the agent: longer than MTU {mtu}"),
+            None => "to the agent: nobody knows why".into(),
+        },
+        Emission::Output { port, packet } if u128::from(port.0) == packet.get(Field::InPort) => answer(packet),
+        Emission::Output { port, packet } => match port.0 {
+            HOST_PORT => "to the host".into(),
+            TUNNEL_PORT => tunnel(packet),
+            number => {
+                let pod = node.pods.iter().find(|pod| pod.port == Some(number));
+                pod.map_or_else(|| format!("to port {number}"), |pod| format!("to {}", pod.name))
+            }
+        },
+    }
+}
+
+fn tunnel(packet: &Packet) -> String {
+    let end = match packet.get(Field::TunDst) as u32 {
+        0 => Ipv6Addr::from(packet.get(Field::TunIpv6Dst)).to_string(),
+        end => Ipv4Addr::from(end).to_string(),
+    };
+    let (vni, identity) = (packet.get(Field::TunId), packet.get(Field::TunMetadata0));
+    format!("tunnel to {end}, network {vni}, identity {identity}")
+}
+
+fn answer(packet: &Packet) -> String {
+    let mac = |field| super::text::value(field, packet.get(field));
+    let (v4, v6) = (|field| Ipv4Addr::from(packet.get(field) as u32), |field| Ipv6Addr::from(packet.get(field)));
+    match (packet.get(Field::EthType), packet.get(Field::IpProto)) {
+        (0x0806, _) => format!("answered: {} is at {}", v4(Field::ArpSpa), mac(Field::ArpSha)),
+        (0x86dd, 58) if packet.get(Field::Icmpv6Type) == 136 => {
+            format!("answered: {} is at {}", v6(Field::NdTarget), mac(Field::NdTll))
+        }
+        (0x86dd, 58) if packet.get(Field::Icmpv6Type) == 129 => format!("answered: pong from {}", v6(Field::Ipv6Src)),
+        (0x0800, 1) if packet.get(Field::Icmpv4Type) == 0 => format!("answered: pong from {}", v4(Field::Ipv4Src)),
+        _ => "sent back as something else".into(),
+    }
+}

@@ -1,0 +1,20 @@
+//! `weftctl`: the human's command.
+
+mod args;
+mod ask;
+mod print;
+mod rpc;
+mod run;
+
+use std::process::ExitCode;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run::run(args::parse()).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("weftctl: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

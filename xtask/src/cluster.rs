@@ -1,0 +1,176 @@
+//! `cargo xtask cluster`: a real Kubernetes cluster, made by the scripts of `tests/cluster/`, with Weft as its network.
+//!
+//! The scripts know how to make a cluster and nothing of checks; what is shown on it is here, in `cluster/test.rs`.
+
+mod harness;
+mod kubectl;
+mod report;
+mod test;
+
+use harness::{Harness, Network, Up};
+
+/// Arguments of `cargo xtask cluster`.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(clap::Subcommand)]
+enum Verb {
+    /// Brings a cluster up; one that is there is taken down first. What is missing is built and cached.
+    Up(UpArgs),
+    /// Prints the path of an administrator's kubeconfig.
+    Kubeconfig,
+    /// Runs a command inside a node, as root, in all of its namespaces: `node 1 -- ovs-vsctl show`.
+    Node {
+        /// The node's number, from 1.
+        node: u16,
+        /// What to run; a shell without it.
+        #[arg(last = true)]
+        command: Vec<String>,
+    },
+    /// Brings a cluster with Weft up, runs every check on it and takes it down.
+    Test(TestArgs),
+    /// Runs upstream's end-to-end suite, unmodified, against the cluster that is up: `netpol`, `services` or a regular
+    /// expression over the names of tests.
+    E2e(E2eArgs),
+    /// Takes the cluster down; nothing is left of it.
+    Down,
+}
+
+#[derive(clap::Args)]
+struct UpArgs {
+    /// How many nodes.
+    #[arg(long, default_value_t = 2)]
+    nodes: u16,
+    /// No network in it: the nodes stay NotReady until one is installed.
+    #[arg(long, conflicts_with = "stand_in")]
+    bare: bool,
+    /// Debian's bridge plugin in Weft's place: it proves the cluster, and is what Weft is measured against.
+    #[arg(long)]
+    stand_in: bool,
+    /// kube-proxy's mode: nftables, iptables, or none to leave it out.
+    #[arg(long, default_value = "nftables")]
+    proxy: String,
+    /// Weft built without optimization.
+    #[arg(long)]
+    debug: bool,
+}
+
+#[derive(clap::Args)]
+struct TestArgs {
+    /// Only the parts whose name contains this: objects, reach, static, subnet, faults.
+    part: Option<String>,
+    /// How many nodes, at least 2.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(2..))]
+    nodes: u16,
+    /// Uses the cluster that is up.
+    #[arg(long)]
+    reuse: bool,
+    /// Leaves the cluster up at the end.
+    #[arg(long)]
+    keep: bool,
+    /// Weft built without optimization.
+    #[arg(long)]
+    debug: bool,
+}
+
+#[derive(clap::Args)]
+struct E2eArgs {
+    /// `netpol`, `services` or a regular expression.
+    focus: String,
+    /// How many tests at a time.
+    #[arg(long, short, default_value_t = 3)]
+    procs: u16,
+    /// More flags for e2e.test.
+    #[arg(last = true)]
+    flags: Vec<String>,
+}
+
+/// What became of the cluster's tests, for the command that runs all rings.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// They ran; how many checks passed and failed.
+    Ran {
+        /// Checks that passed.
+        passed: usize,
+        /// Checks that failed; each was named on standard output.
+        failed: usize,
+    },
+    /// This machine cannot run them, with the reason and what to install.
+    Skipped(String),
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// What could not be built, brought up or run, and that checks failed.
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let harness = Harness::new()?;
+    let _lock = match args.verb {
+        Verb::Up(_) | Verb::E2e(_) | Verb::Down => Some(harness.lock()?),
+        Verb::Kubeconfig | Verb::Node { .. } | Verb::Test(_) => None,
+    };
+    match args.verb {
+        Verb::Up(up) => harness.up(&up.into()),
+        Verb::Kubeconfig => {
+            println!("{}", harness.kubeconfig().display());
+            Ok(())
+        }
+        Verb::Node { node, command } => harness.node(node, &command),
+        Verb::Test(t) => match test_with(&harness, &t)? {
+            Outcome::Ran { failed: 0, .. } => Ok(()),
+            Outcome::Ran { failed, .. } => anyhow::bail!("{failed} checks failed"),
+            Outcome::Skipped(why) => anyhow::bail!(why),
+        },
+        Verb::E2e(e2e) => harness.e2e(&e2e.focus, e2e.procs, &e2e.flags),
+        Verb::Down => harness.down(),
+    }
+}
+
+/// The cluster's part of `cargo xtask test`: brings up three nodes with Weft (built without optimization, as for the rings before),
+/// runs every check, takes the cluster down. A machine
+/// that cannot run it (not root, a package missing) is told so by [`Outcome::Skipped`].
+///
+/// # Errors
+/// The cluster could not be built or brought up.
+pub fn test() -> anyhow::Result<Outcome> {
+    test_with(&Harness::new()?, &TestArgs { part: None, nodes: 3, reuse: false, keep: false, debug: true })
+}
+
+fn test_with(harness: &Harness, args: &TestArgs) -> anyhow::Result<Outcome> {
+    if let Err(why) = harness.prerequisites() {
+        return Ok(Outcome::Skipped(format!("{why:#}")));
+    }
+    let _lock = harness.lock()?;
+    if !args.reuse {
+        harness.up(&Up {
+            nodes: args.nodes,
+            network: Network::Weft,
+            proxy: "nftables".to_owned(),
+            profile: profile(args.debug),
+        })?;
+    }
+    let report = test::run(harness, args.part.as_deref())?;
+    if !args.keep && !args.reuse {
+        harness.down()?;
+    }
+    println!("{} passed, {} failed", report.passed, report.failed);
+    Ok(Outcome::Ran { passed: report.passed, failed: report.failed })
+}
+
+fn profile(debug: bool) -> harness::Profile {
+    if debug { harness::Profile::Debug } else { harness::Profile::Release }
+}
+
+impl From<UpArgs> for Up {
+    fn from(args: UpArgs) -> Self {
+        let network = match (args.bare, args.stand_in) {
+            (true, _) => Network::None,
+            (_, true) => Network::StandIn,
+            _ => Network::Weft,
+        };
+        Self { nodes: args.nodes, network, proxy: args.proxy, profile: profile(args.debug) }
+    }
+}

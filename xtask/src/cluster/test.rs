@@ -1,0 +1,87 @@
+//! What is shown on a real cluster with Weft, in parts; each prints one line a check.
+
+mod audit;
+mod churn;
+mod faults;
+mod objects;
+mod pods;
+mod reach;
+mod statics;
+mod subnet;
+
+use anyhow::{Result, ensure};
+
+use super::harness::Harness;
+use super::kubectl::Kubectl;
+use super::report::Report;
+
+/// The cluster under test.
+struct Cluster<'a> {
+    harness: &'a Harness,
+    kubectl: Kubectl,
+    /// Name of upstream's test image.
+    image: String,
+}
+
+type Part = fn(&Cluster<'_>, &mut Report) -> Result<()>;
+
+/// The parts in order; the last wants what the others made to be gone.
+const PARTS: &[(&str, Part)] = &[
+    ("objects", objects::run),
+    ("reach", reach::run),
+    ("static", statics::run),
+    ("subnet", subnet::run),
+    ("faults", faults::run),
+];
+
+/// Runs the parts whose name contains `part`.
+///
+/// # Errors
+/// No cluster is up.
+pub fn run(harness: &Harness, part: Option<&str>) -> Result<Report> {
+    ensure!(harness.kubeconfig().exists() && harness.nodes() >= 2, "no cluster of two nodes is up");
+    let cluster = Cluster { harness, kubectl: Kubectl::new(harness), image: harness.image()? };
+    let mut report = Report::default();
+    for (name, run) in PARTS {
+        if part.is_none_or(|part| name.contains(part)) {
+            println!("--- {name}");
+            let began = std::time::Instant::now();
+            if let Err(why) = run(&cluster, &mut report) {
+                report.check(&format!("{name} comes to its end"), Err(why));
+            }
+            println!("      ({:.0} s)", began.elapsed().as_secs_f64());
+        }
+    }
+    Ok(report)
+}
+
+impl Cluster<'_> {
+    /// The nodes' numbers.
+    fn nodes(&self) -> std::ops::RangeInclusive<u16> {
+        1..=self.harness.nodes()
+    }
+
+    /// Applies a manifest in which `IMAGE` stands for the test image.
+    fn apply(&self, manifest: &str) -> Result<()> {
+        self.kubectl.apply(&manifest.replace("IMAGE", &self.image)).map(drop)
+    }
+
+    /// Deletes a namespace and waits until it is gone.
+    fn delete_namespace(&self, name: &str) -> Result<()> {
+        self.kubectl
+            .run(&["delete", "namespace", name, "--ignore-not-found", "--wait=true", "--timeout=120s"])
+            .map(drop)
+    }
+
+    /// Standard output of a command in a node.
+    fn in_node(&self, node: u16, command: &[&str]) -> Result<String> {
+        let output = self.harness.in_node(node, command).output()?;
+        ensure!(
+            output.status.success(),
+            "node {node}: {}: {}",
+            command.join(" "),
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+        Ok(String::from_utf8(output.stdout)?)
+    }
+}

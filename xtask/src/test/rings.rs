@@ -1,0 +1,104 @@
+//! The rings, in order of cost.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::cluster::{self, Outcome};
+use crate::machine::{self, Need};
+use crate::step::{self, cargo};
+use crate::test::{Ring, deny, libtest, vm};
+
+/// Every ring.
+pub const ALL: &[Ring] = &[
+    Ring { name: "format", about: "cargo fmt", on_request: None, run: format },
+    Ring { name: "generated", about: "files made from the code are fresh", on_request: None, run: generated },
+    Ring { name: "clippy", about: "cargo clippy, warnings are errors", on_request: None, run: clippy },
+    Ring { name: "deny", about: "licences, sources and bans of what we depend on", on_request: None, run: deny::run },
+    Ring {
+        name: "unit",
+        about: "cargo test of the whole workspace: values, models, real Open vSwitch on the dummy datapath",
+        on_request: None,
+        run: unit,
+    },
+    Ring {
+        name: "playground",
+        about: "nodes as namespaces, real packets on the userspace datapath",
+        on_request: None,
+        run: playground,
+    },
+    Ring {
+        name: "vm",
+        about: "the same on the kernel's datapath, in a virtual machine with a stock kernel",
+        on_request: Some("an emulated machine that has not passed as a whole yet"),
+        run: vm::run,
+    },
+    Ring { name: "cluster", about: "a real Kubernetes cluster", on_request: None, run: cluster::test },
+];
+
+/// The binaries that a playground runs.
+pub const BINARIES: &str = "-p controller -p node-agent -p cni -p weftctl -p playground";
+
+fn one() -> Outcome {
+    Outcome::Ran { passed: 1, failed: 0 }
+}
+
+fn format() -> Result<Outcome> {
+    step::shown(&mut cargo("fmt --all -- --check"))?;
+    Ok(one())
+}
+
+fn generated() -> Result<Outcome> {
+    let stale = crate::generate::stale()?;
+    anyhow::ensure!(stale.is_empty(), "not as the code makes them: {}; run `cargo xtask generate`", stale.join(", "));
+    Ok(one())
+}
+
+fn clippy() -> Result<Outcome> {
+    step::shown(&mut cargo("clippy --workspace --all-targets --quiet -- -D warnings"))?;
+    Ok(one())
+}
+
+fn unit() -> Result<Outcome> {
+    if let Err(missing) = ready(machine::PLAYGROUND) {
+        println!("tests that need Open vSwitch will fail: {missing:?}");
+    }
+    libtest::run(&mut cargo("test --workspace --quiet --no-fail-fast"))
+}
+
+fn playground() -> Result<Outcome> {
+    if let Err(missing) = ready(&[machine::PLAYGROUND, machine::TRAFFIC].concat()) {
+        return Ok(missing);
+    }
+    let suite = suite()?;
+    libtest::run(std::process::Command::new(suite).arg("--test-threads=2").env("WEFT_BIN", machine::binaries("debug")))
+}
+
+/// Root and its programs, or the reason to skip.
+///
+/// # Errors
+/// The outcome of a ring that cannot run here.
+pub fn ready(needs: &[Need]) -> Result<(), Outcome> {
+    if !machine::is_root() {
+        return Err(Outcome::Skipped("needs root, to make network namespaces".to_owned()));
+    }
+    machine::install(needs).map_err(|error| Outcome::Skipped(format!("{error:#}")))
+}
+
+/// Builds Weft and the scenarios; returns the program that runs the scenarios.
+///
+/// # Errors
+/// Something does not build.
+pub fn suite() -> Result<PathBuf> {
+    step::shown(&mut cargo(&format!("build --quiet {BINARIES}")))?;
+    let output = step::quiet(&mut cargo(
+        "test -p tests --features playground --test playground --no-run --quiet --message-format=json",
+    ))?;
+    let executable = |line: &str| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        let own = message.pointer("/target/name")?.as_str()? == "playground"
+            && message.pointer("/target/kind/0")?.as_str()? == "test";
+        Some(PathBuf::from(message.get("executable").filter(|_| own)?.as_str()?))
+    };
+    output.lines().find_map(executable).context("cargo did not name the suite's program")
+}
