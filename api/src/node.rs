@@ -30,6 +30,12 @@ pub enum Key<'a> {
     Subnet { name: &'a str },
     Route { network: &'a str, cidr: &'a str },
     Pod { namespace: &'a str, name: &'a str },
+    Identity { number: u32 },
+    Rule { number: u32 },
+    Peers { name: &'a str },
+    Address { network: &'a str, address: &'a str },
+    Service { namespace: &'a str, name: &'a str },
+    EndpointSlice { namespace: &'a str, name: &'a str },
 }
 
 impl fmt::Display for Key<'_> {
@@ -40,6 +46,12 @@ impl fmt::Display for Key<'_> {
             Key::Subnet { name } => write!(f, "subnet/{name}"),
             Key::Route { network, cidr } => write!(f, "route/{network}/{cidr}"),
             Key::Pod { namespace, name } => write!(f, "pod/{namespace}/{name}"),
+            Key::Identity { number } => write!(f, "identity/{number}"),
+            Key::Rule { number } => write!(f, "rule/{number}"),
+            Key::Peers { name } => write!(f, "peers/{name}"),
+            Key::Address { network, address } => write!(f, "address/{network}/{address}"),
+            Key::Service { namespace, name } => write!(f, "service/{namespace}/{name}"),
+            Key::EndpointSlice { namespace, name } => write!(f, "endpoint-slice/{namespace}/{name}"),
         }
     }
 }
@@ -48,12 +60,19 @@ impl<'a> Key<'a> {
     /// The key that a text says; `None` for a kind that this build does not know.
     pub fn parse(text: &'a str) -> Option<Key<'a>> {
         let (kind, rest) = text.split_once('/')?;
+        let pair = || rest.split_once('/');
         Some(match kind {
             "config" => Key::Config,
             "peer" => Key::Peer { node: rest },
             "subnet" => Key::Subnet { name: rest },
-            "route" => rest.split_once('/').map(|(network, cidr)| Key::Route { network, cidr })?,
-            "pod" => rest.split_once('/').map(|(namespace, name)| Key::Pod { namespace, name })?,
+            "route" => pair().map(|(network, cidr)| Key::Route { network, cidr })?,
+            "pod" => pair().map(|(namespace, name)| Key::Pod { namespace, name })?,
+            "identity" => Key::Identity { number: rest.parse().ok()? },
+            "rule" => Key::Rule { number: rest.parse().ok()? },
+            "peers" => Key::Peers { name: rest },
+            "address" => pair().map(|(network, address)| Key::Address { network, address })?,
+            "service" => pair().map(|(namespace, name)| Key::Service { namespace, name })?,
+            "endpoint-slice" => pair().map(|(namespace, name)| Key::EndpointSlice { namespace, name })?,
             _ => return None,
         })
     }
@@ -71,9 +90,15 @@ mod tests {
             Key::Subnet { name: "default" },
             Key::Route { network: "default", cidr: "fd00:10::/122" },
             Key::Pod { namespace: "shop", name: "web-0" },
+            Key::Identity { number: 4_000_000_000 },
+            Key::Rule { number: 7 },
+            Key::Peers { name: "9f3c" },
+            Key::Address { network: "default", address: "fd00:10::5" },
+            Key::Service { namespace: "shop", name: "web" },
+            Key::EndpointSlice { namespace: "shop", name: "web-x7k2p" },
         ] {
             assert_eq!(Key::parse(&key.to_string()), Some(key.clone()));
         }
-        assert_eq!(Key::parse("rule/later"), None);
+        assert_eq!(Key::parse("later/on"), None);
     }
 }

@@ -145,6 +145,8 @@ pub(crate) fn config(node: &Node, config: &api::ControllerConfig) -> Kind {
         gateway_mac: GATEWAY_MAC.to_vec(),
         addresses: texts(&node.addresses),
         tunnel_address: tunnel_address(node).map(|address| address.to_string()).unwrap_or_default(),
+        node: node.name.to_string(),
+        ..Config::default()
     })
 }
 

@@ -154,7 +154,7 @@ impl Fact {
             Some(object::Kind::Subnet(s)) => subnet(s).map(Fact::Subnet),
             Some(object::Kind::Route(r)) => route(r).map(Fact::Route),
             Some(object::Kind::Pod(p)) if p.problem.is_none() => pod(p).map(Fact::Pod),
-            Some(object::Kind::Pod(_)) | None => Ok(Fact::Nothing),
+            Some(_) | None => Ok(Fact::Nothing),
         };
         fact.map_err(|fault| Problem {
             key: object.key.clone(),

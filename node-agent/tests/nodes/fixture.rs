@@ -587,6 +587,7 @@ pub fn ground(shape: Shape, node: u8, nodes: u8) -> Vec<Object> {
         gateway_mac: vec![0x0a, 0x57, 0x45, 0x46, 0x54, 1],
         addresses: hosts(node),
         tunnel_address: shape.tunnel(node),
+        ..Config::default()
     };
     let subnet = Subnet {
         name: "default".into(),

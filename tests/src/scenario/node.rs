@@ -179,6 +179,7 @@ impl Node {
             gateway_mac: bytes(GATEWAY_MAC),
             addresses: self.addresses.clone(),
             tunnel_address: own.to_owned(),
+            ..node::Config::default()
         };
         object("config/node".into(), Kind::Config(config))
     }
