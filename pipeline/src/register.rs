@@ -117,6 +117,16 @@ pub static DEFAULT_NETWORK: Register = Register {
     values: &[(1, "Yes")],
 };
 
+/// Policy has refused the packet.
+pub static DENIED: Register = Register {
+    name: "Denied",
+    field: Field::Reg0,
+    first: 10,
+    last: 10,
+    purpose: "Policy has refused the packet.",
+    values: &[(1, "Yes")],
+};
+
 /// Identity of the sender.
 pub static SOURCE_IDENTITY: Register = Register {
     name: "SourceIdentity",
@@ -187,12 +197,53 @@ pub static SCRATCH6: Register = Register {
     values: &[],
 };
 
+/// The rule that lets a pod send the packet.
+pub static EGRESS_RULE: Register = Register {
+    name: "EgressRule",
+    field: Field::Reg12,
+    first: 0,
+    last: 31,
+    purpose: "Number of the rule that lets a pod send the packet; 0: its egress is not isolated.",
+    values: &[],
+};
+
+/// The rule that lets a pod receive the packet.
+pub static INGRESS_RULE: Register = Register {
+    name: "IngressRule",
+    field: Field::Reg13,
+    first: 0,
+    last: 31,
+    purpose: "Number of the rule that lets a pod receive the packet; 0: its ingress is not isolated.",
+    values: &[],
+};
+
+/// The region of the sender's address.
+pub static SOURCE_REGION: Register = Register {
+    name: "SourceRegion",
+    field: Field::Reg14,
+    first: 0,
+    last: 31,
+    purpose: "Region of the sender's address: all addresses that lie in the same blocks of policies; 0: in none.",
+    values: &[],
+};
+
+/// The region of the receiver's address.
+pub static DESTINATION_REGION: Register = Register {
+    name: "DestinationRegion",
+    field: Field::Reg15,
+    first: 0,
+    last: 31,
+    purpose: "Region of the receiver's address: all addresses that lie in the same blocks of policies; 0: in none.",
+    values: &[],
+};
+
 /// All of them, by place.
-pub static ALL: [&Register; 11] = [
+pub static ALL: [&Register; 16] = [
     &SOURCE_CLASS,
     &DESTINATION_CLASS,
     &OVERSIZED,
     &DEFAULT_NETWORK,
+    &DENIED,
     &SOURCE_IDENTITY,
     &DESTINATION_IDENTITY,
     &OUTPUT_PORT,
@@ -200,4 +251,8 @@ pub static ALL: [&Register; 11] = [
     &NETWORK,
     &SCRATCH4,
     &SCRATCH6,
+    &EGRESS_RULE,
+    &INGRESS_RULE,
+    &SOURCE_REGION,
+    &DESTINATION_REGION,
 ];

@@ -7,7 +7,7 @@ mod conntrack;
 mod packet;
 mod step;
 
-pub use conntrack::Conntrack;
+pub use conntrack::{Connection, Conntrack};
 pub use packet::Packet;
 
 use rust_openflow::{Action, Field, Flow, Group, PortNo};

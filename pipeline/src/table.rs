@@ -8,7 +8,7 @@ use rust_openflow::Field;
 /// A table of the pipeline. One constant a table, in `tables/`.
 #[derive(Debug)]
 pub struct Table {
-    /// Number in the switch: spaced by ten, never changed.
+    /// Number in the switch, in the order packets pass; never changed.
     pub id: u8,
     /// CamelCase, at most 31 letters and digits: Open vSwitch prints those bare.
     pub name: &'static str,

@@ -1,10 +1,12 @@
-//! The tables, in the order packets pass them. Numbers are spaced by ten and fixed for ever; those of services and policy
-//! are reserved until they exist, so that no number ever moves.
+//! The tables, in the order packets pass them. Numbers are fixed for ever; those of services and policy are reserved until
+//! they exist, so that no number ever moves. The first tables were spaced by ten; what comes later lies between.
 
 pub mod classify;
 pub mod commit;
 pub mod ct_state;
 pub mod ct_track;
+pub mod egress_target;
+pub mod ingress_target;
 pub mod neighbor;
 pub mod output;
 pub mod reserved;
@@ -16,7 +18,7 @@ use crate::table::Table;
 use crate::{flow::Draft, local::Gateway};
 
 /// All tables, by number.
-pub static ALL: [&Table; 16] = [
+pub static ALL: [&Table; 21] = [
     &classify::TABLE,
     &spoof_guard::TABLE,
     &neighbor::TABLE,
@@ -24,11 +26,16 @@ pub static ALL: [&Table; 16] = [
     &ct_state::TABLE,
     &reserved::SERVICE_AFFINITY,
     &reserved::SERVICE,
+    &egress_target::TABLE,
+    &reserved::DESTINATION_IDENTITY,
+    &reserved::DESTINATION_REGION,
     &reserved::EGRESS_ADMIN,
     &reserved::EGRESS_POLICY,
     &reserved::EGRESS_BASELINE,
     &route::TABLE,
     &reserved::INGRESS_ADMIN,
+    &ingress_target::TABLE,
+    &reserved::SOURCE_REGION,
     &reserved::INGRESS_POLICY,
     &reserved::INGRESS_BASELINE,
     &commit::TABLE,

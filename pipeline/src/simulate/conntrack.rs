@@ -20,8 +20,18 @@ struct Tuple {
 /// The committed connections, by the direction that opened them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Conntrack {
+    entries: BTreeMap<Tuple, Connection>,
+}
+
+/// A committed connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Connection {
     /// Whether a reply was seen.
-    entries: BTreeMap<Tuple, bool>,
+    replied: bool,
+    /// `ct_mark`.
+    pub mark: u32,
+    /// `ct_label`.
+    pub label: u128,
 }
 
 const TCP: u8 = 6;
@@ -35,11 +45,11 @@ impl Conntrack {
     pub fn track(&mut self, packet: &Packet, zone: u16) -> u128 {
         let tuple = tuple(packet, zone);
         let back = Tuple { ends: [tuple.ends[1], tuple.ends[0]], ..tuple };
-        if let Some(replied) = self.entries.get_mut(&back).filter(|_| !opens(packet)) {
-            *replied = true;
+        if let Some(connection) = self.entries.get_mut(&back).filter(|_| !opens(packet)) {
+            connection.replied = true;
             return state::TRACKED | state::ESTABLISHED | state::REPLY;
         }
-        match self.entries.get(&tuple) {
+        match self.entries.get(&tuple).map(|connection| connection.replied) {
             Some(true) => state::TRACKED | state::ESTABLISHED,
             Some(false) => state::TRACKED | state::NEW,
             None if can_open(packet) => state::TRACKED | state::NEW,
@@ -47,9 +57,19 @@ impl Conntrack {
         }
     }
 
-    /// Commits the packet's connection.
-    pub fn commit(&mut self, packet: &Packet, zone: u16) {
-        self.entries.entry(tuple(packet, zone)).or_insert(false);
+    /// Commits the packet's connection, of either direction.
+    pub fn commit(&mut self, packet: &Packet, zone: u16) -> &mut Connection {
+        let tuple = tuple(packet, zone);
+        let back = Tuple { ends: [tuple.ends[1], tuple.ends[0]], ..tuple };
+        let known = if self.entries.contains_key(&back) && !opens(packet) { back } else { tuple };
+        self.entries.entry(known).or_default()
+    }
+
+    /// The packet's connection, of either direction.
+    pub fn connection(&self, packet: &Packet, zone: u16) -> Option<&Connection> {
+        let tuple = tuple(packet, zone);
+        let back = Tuple { ends: [tuple.ends[1], tuple.ends[0]], ..tuple };
+        self.entries.get(&back).filter(|_| !opens(packet)).or_else(|| self.entries.get(&tuple))
     }
 
     /// How many connections are known.

@@ -1,7 +1,7 @@
 //! One packet's way through the tables.
 
 use super::{Emission, Fault, Hop, Outcome, Packet, State, Switch};
-use rust_openflow::{Action, Ct, Field, GroupKind, PortNo, Zone};
+use rust_openflow::{Action, Ct, Field, GroupKind, Nat, PortNo, Zone};
 
 /// Tables that a packet may pass, far more than a pipeline that only goes forward has.
 const MOST_HOPS: usize = 256;
@@ -86,7 +86,7 @@ impl<'a> Run<'a> {
     }
 
     fn track(&mut self, packet: &Packet, table: u8, ct: &Ct) -> Result<(), Fault> {
-        if ct.nat.is_some() || ct.alg != 0 {
+        if ct.nat.as_ref().is_some_and(|nat| *nat != Nat::existing()) || ct.alg != 0 {
             return Err(Fault::Unsupported { table, action: format!("{ct:?}") });
         }
         let zone = match ct.zone {
@@ -94,7 +94,7 @@ impl<'a> Run<'a> {
             Zone::Field(bits) => packet.bits(bits) as u16,
         };
         if ct.commit {
-            self.switch.conntrack.commit(packet, zone);
+            self.commit(packet, (table, zone), &ct.exec)?;
         }
         let Some(next) = ct.table else { return Ok(()) };
         let state = match self.state {
@@ -105,7 +105,22 @@ impl<'a> Run<'a> {
         let mut tracked = packet.clone();
         tracked.set(Field::CtState, state);
         tracked.set(Field::CtZone, zone.into());
+        if let (State::Tracked, connection) = (self.state, self.switch.conntrack.connection(packet, zone)) {
+            let (mark, label) = connection.map_or((0, 0), |connection| (connection.mark, connection.label));
+            tracked.set(Field::CtMark, mark.into());
+            tracked.set(Field::CtLabel, label);
+        }
         self.pass(tracked, next).map(drop)
+    }
+
+    /// Commits the packet's connection, and writes what the actions say into its mark and label.
+    fn commit(&mut self, packet: &Packet, (table, zone): (u8, u16), exec: &[Action]) -> Result<(), Fault> {
+        let connection = *self.switch.conntrack.commit(packet, zone);
+        let before = packet.clone().with(Field::CtMark, connection.mark.into()).with(Field::CtLabel, connection.label);
+        let after = self.act(before, table, exec)?;
+        let connection = self.switch.conntrack.commit(packet, zone);
+        (connection.mark, connection.label) = (after.get(Field::CtMark) as u32, after.get(Field::CtLabel));
+        Ok(())
     }
 
     /// A group: every bucket of `all`, the first of `indirect`; of `select` the first that has weight.

@@ -99,12 +99,31 @@ fn groups_send_by_their_kind() {
 
 #[test]
 fn what_it_does_not_know_it_says() {
-    let unknown =
-        [Flow::new(0).action(Action::PopVlan), Flow::new(0).action(Ct::zone(1).nat(rust_openflow::Nat::existing()))];
+    let unknown = [
+        Flow::new(0).action(Action::PopVlan),
+        Flow::new(0).action(Ct::zone(1).nat(rust_openflow::Nat::src([10, 0, 0, 1].into()))),
+    ];
     for flow in unknown {
         let fault = Switch::new([&flow]).send(Packet::new(), State::Tracked);
         assert!(matches!(fault, Err(Fault::Unsupported { table: 0, .. })), "{fault:?}");
     }
     let round = [Flow::new(0).action(Action::resubmit(0))];
     assert_eq!(Switch::new(&round).send(Packet::new(), State::Tracked), Err(Fault::Loop));
+}
+
+#[test]
+fn a_connection_keeps_its_mark_and_label_for_both_directions() {
+    let label = Action::copy(Field::Reg12, Field::CtLabel.range(32, 63));
+    let commit = Ct::zone(1).commit().exec(Action::set_masked(Field::CtMark, 1, 1)).exec(label);
+    let track = Flow::new(0).action(Ct::zone(1).table(1));
+    let marked = Flow::new(1).priority(2).matching(Match::new().masked(Field::CtMark, 1, 1));
+    let new =
+        Flow::new(1).priority(1).action(Action::load(7, Field::Reg12)).action(commit).action(Action::output(PortNo(1)));
+    let mut switch = Switch::new([&track, &marked, &new]);
+    assert_eq!(ports(&switch.send(udp(1, 2), State::Tracked).expect("known")), [1]);
+    assert_eq!(switch.conntrack.connection(&udp(2, 1), 1).map(|c| (c.mark, c.label)), Some((1, 7 << 32)));
+    for packet in [udp(1, 2), udp(2, 1)] {
+        assert_eq!(ports(&switch.send(packet, State::Tracked).expect("known")), [0; 0]);
+    }
+    assert_eq!(ports(&switch.send(udp(1, 3), State::Tracked).expect("known")), [1]);
 }

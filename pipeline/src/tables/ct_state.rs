@@ -4,6 +4,10 @@
 //! when that is known). Not so what only passes through: the world may send through this node to a pod elsewhere and be
 //! answered by another way, and half a connection always looks invalid.
 //!
+//! Only packets of the direction that opened a connection are judged, and each of them, established or not. Replies and
+//! related errors pass with the connection they belong to, unless it is marked as blocked: then its opener's last packet
+//! was refused (see Commit).
+//!
 //! Conntrack knows no connections of neighbour discovery, so an advertisement or redirect from pod to pod is `+inv` as well:
 //! however it is hidden behind extension headers or in fragments, which SpoofGuard sees as they come, it ends here.
 
@@ -29,19 +33,27 @@ pub mod state {
     pub const TRACKED: u128 = 0x20;
 }
 
+/// Bits of `ct_mark`.
+pub mod mark {
+    /// The last packet of the direction that opened the connection was refused by policy.
+    pub const BLOCKED: u128 = 0x1;
+    /// The connection is to a service, and translated.
+    pub const SERVICE: u128 = 0x2;
+}
+
 /// The table.
 pub static TABLE: Table = Table {
     id: 40,
     name: "CtState",
-    purpose: "Drops what fits no connection, where a pod of this node sent it.",
+    purpose: "Drops what fits no connection, where a pod of this node sent it; lets replies pass unless the connection is blocked.",
     status: Status::Used,
     miss: Miss::Drop,
     reads: &[&reg::SOURCE_CLASS],
     writes: &[],
-    matches: &[Field::CtState],
+    matches: &[Field::CtState, Field::CtMark],
     rewrites: &[],
-    next: &[&super::route::TABLE],
-    rules: &[&INVALID_FROM_POD, &TRACKED],
+    next: &[&super::egress_target::TABLE, &super::route::TABLE],
+    rules: &[&INVALID_FROM_POD, &TRACKED, &BLOCKED, &REPLY, &RELATED],
 };
 
 static INVALID_FROM_POD: Rule = Rule {
@@ -61,7 +73,37 @@ static TRACKED: Rule = Rule {
     kind: Kind::Node,
     priority: Band::Allow.rank(0),
     verdict: Verdict::Continue,
-    sentence: "A packet whose connection is known, or may become one, goes on.",
+    sentence: "A packet of the direction that opened its connection, or may open one, is judged.",
+};
+
+static BLOCKED: Rule = Rule {
+    table: 40,
+    number: 3,
+    name: "Blocked",
+    kind: Kind::Node,
+    priority: Band::Exception.rank(10),
+    verdict: Verdict::Refuse,
+    sentence: "A reply on a connection, or an error about one, whose opener may no longer send.",
+};
+
+static REPLY: Rule = Rule {
+    table: 40,
+    number: 4,
+    name: "Reply",
+    kind: Kind::Node,
+    priority: Band::Allow.rank(20),
+    verdict: Verdict::Continue,
+    sentence: "A reply passes, because what it answers did.",
+};
+
+static RELATED: Rule = Rule {
+    table: 40,
+    number: 5,
+    name: "Related",
+    kind: Kind::Node,
+    priority: Band::Allow.rank(10),
+    verdict: Verdict::Continue,
+    sentence: "An error about a packet of another connection passes, because that did.",
 };
 
 /// The flows of the node itself.
@@ -69,8 +111,17 @@ pub fn base() -> Vec<Draft> {
     let node = Subject::node();
     vec![
         with_state(INVALID_FROM_POD.draft(&node).when(&reg::SOURCE_CLASS, source::POD), state::INVALID).drop(),
-        with_state(TRACKED.draft(&node), 0).goto(&super::route::TABLE),
+        blocked(state::REPLY),
+        blocked(state::RELATED),
+        with_state(REPLY.draft(&node), state::REPLY).goto(&super::route::TABLE),
+        with_state(RELATED.draft(&node), state::RELATED).goto(&super::route::TABLE),
+        with_state(TRACKED.draft(&node), 0).goto(&super::egress_target::TABLE),
     ]
+}
+
+fn blocked(bit: u128) -> Draft {
+    let draft = with_state(BLOCKED.draft(&Subject::node()), bit);
+    draft.test_masked(Field::CtMark, mark::BLOCKED, mark::BLOCKED).drop()
 }
 
 /// Matches tracked packets that have this bit of state.

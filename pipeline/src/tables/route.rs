@@ -48,7 +48,7 @@ pub static TABLE: Table = Table {
         Field::TunDst,
         Field::TunIpv6Dst,
     ],
-    next: &[&super::commit::TABLE, &super::output::TABLE],
+    next: &[&super::ingress_target::TABLE, &super::commit::TABLE, &super::output::TABLE],
     rules: &[
         &GATEWAY_ECHO,
         &LOCAL_POD,
@@ -170,7 +170,7 @@ pub fn base() -> Vec<Draft> {
     for family in Family::BOTH {
         drafts.push(NOT_HERE.draft(&node).when(&reg::SOURCE_CLASS, source::TUNNEL).family(family).drop());
         let world = WORLD.draft(&node).when(&reg::SOURCE_CLASS, source::POD).when(&reg::DEFAULT_NETWORK, 1);
-        drafts.push(leave(world.family(family), destination::HOST, IDENTITY_WORLD));
+        drafts.push(to_host(world.family(family), IDENTITY_WORLD));
     }
     drafts
 }
@@ -179,7 +179,7 @@ pub fn base() -> Vec<Draft> {
 pub fn own_host(config: &Config) -> Vec<Draft> {
     let draft = |&address: &IpAddr| {
         let draft = OWN_HOST.draft(&Subject::node()).when(&reg::DEFAULT_NETWORK, 1);
-        leave(toward(draft, address, None), destination::HOST, IDENTITY_HOST)
+        to_host(toward(draft, address, None), IDENTITY_HOST)
     };
     config.addresses.iter().map(draft).collect()
 }
@@ -189,7 +189,8 @@ pub fn pod(pod: &Pod, port: u32) -> Vec<Draft> {
     let draft = |&address: &IpAddr| {
         let draft = LOCAL_POD.draft(&pod.subject()).when(&reg::NETWORK, pod.network.vni.into());
         let draft = toward(draft, address, None).write(Field::EthDst, mac(pod.mac)).set(&reg::OUTPUT_PORT, port.into());
-        leave(draft, destination::POD, pod.identity)
+        let draft = draft.set(&reg::DESTINATION_CLASS, destination::POD);
+        draft.set(&reg::DESTINATION_IDENTITY, pod.identity.into()).goto(&super::ingress_target::TABLE)
     };
     pod.addresses.iter().map(draft).collect()
 }
@@ -253,7 +254,7 @@ fn tunnel(draft: Draft, end: IpAddr) -> Draft {
     draft.set(&reg::DESTINATION_CLASS, destination::TUNNEL)
 }
 
-fn leave(draft: Draft, class: u128, identity: u32) -> Draft {
-    let draft = draft.set(&reg::DESTINATION_CLASS, class).set(&reg::DESTINATION_IDENTITY, identity.into());
-    draft.goto(&super::commit::TABLE)
+fn to_host(draft: Draft, identity: u32) -> Draft {
+    let draft = draft.set(&reg::DESTINATION_CLASS, destination::HOST);
+    draft.set(&reg::DESTINATION_IDENTITY, identity.into()).goto(&super::commit::TABLE)
 }
