@@ -1,3 +1,5 @@
+//! Conversations with a switch that the test plays on a stream in memory.
+
 use super::*;
 use crate::bundle::{BundleControl, BundleStep};
 use crate::flow::{Flow, FlowMod};

@@ -1,3 +1,5 @@
+//! Bytes that the builder makes, and what of it cannot be put into a message.
+
 use super::*;
 
 fn hex(bytes: &[u8]) -> String {

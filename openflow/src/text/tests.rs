@@ -1,3 +1,5 @@
+//! Names, and words that the recordings do not hold.
+
 use super::*;
 use crate::action::{Action, Ct, Nat};
 use crate::field::Field;
@@ -38,4 +40,19 @@ fn ct_reads_like_ovs_ofctl() {
     let ct = Ct::zone(5).commit().table(3).nat(Nat::dst([10, 0, 0, 1].into()).port(80)).set(Field::CtMark, 1);
     let want = "ct(commit,table=3,zone=5,nat(dst=10.0.0.1:80),exec(set_field:0x1->ct_mark))";
     assert_eq!(Action::from(ct).to_string(), want);
+}
+
+#[test]
+fn a_mask_without_bits_is_read_back() {
+    for (field, text) in [
+        (Field::TunErspanDir, "set_field:ANY->tun_erspan_dir"),
+        (Field::Ipv4Src, "set_field:ANY->ip_src"),
+        (Field::EthDst, "set_field:ANY->eth_dst"),
+        (Field::Reg3, "set_field:ANY->reg3"),
+    ] {
+        let action = Action::set_masked(field, 0, 0);
+        assert_eq!(action.to_string(), text);
+        let read = parse_actions(text, &Match::new()).map(|instructions| instructions.apply);
+        assert_eq!(read, Ok(vec![action]));
+    }
 }

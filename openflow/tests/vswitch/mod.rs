@@ -54,7 +54,7 @@ impl Vswitch {
     pub fn vsctl(&self, args: &[&str]) {
         let database = format!("--db=unix:{}", self.path("db.sock"));
         let status =
-            Command::new("ovs-vsctl").args([&database, "--retry", "--timeout=20"]).args(args).status().unwrap();
+            Command::new("ovs-vsctl").args([&database, "--retry", "--timeout=120"]).args(args).status().unwrap();
         assert!(status.success(), "ovs-vsctl {args:?}");
     }
 

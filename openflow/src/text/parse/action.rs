@@ -7,7 +7,7 @@ use crate::action::{
     Action, Bundle, Controller, Ct, Encap, EncapProperty, Multipath, Nat, NatAddrs, NatKind, Observation, Sample,
     SampleDirection, SetField, Zone,
 };
-use crate::field::{Field, Subfield};
+use crate::field::{Field, Format, Subfield};
 use crate::flow::Instructions;
 use crate::flow_match::Match;
 use crate::port::PortNo;
@@ -242,6 +242,10 @@ fn parse_set_field(value: &str) -> Result<Action, ParseError> {
     if field.is_tun_metadata() {
         let (value, mask) = parse_tun_metadata(value)?;
         return Ok(SetField::bytes(field, &value, mask.as_deref()).into());
+    }
+    // Open vSwitch prints a mask without bits so, whatever the field; of ports the word is a value.
+    if value == "ANY" && !matches!(field.info().format, Format::Port16 | Format::Port32) {
+        return Ok(Action::set_masked(field, 0, 0));
     }
     let parsed = parse_value(field, value)?;
     let (value, mask) = (parsed.value, parsed.mask);
