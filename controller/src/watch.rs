@@ -96,6 +96,7 @@ pub fn source_kind(kind: Kind) -> source::Kind {
         Kind::Subnet => source::Kind::Subnet,
         Kind::StaticAddress => source::Kind::StaticAddress,
         Kind::AddressBlock => source::Kind::AddressBlock,
+        Kind::NetworkPolicy => source::Kind::NetworkPolicy,
     }
 }
 

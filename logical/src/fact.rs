@@ -6,6 +6,7 @@
 
 mod address_block;
 mod namespace;
+mod network_policy;
 mod node;
 mod pod;
 pub(crate) mod read;
@@ -18,6 +19,7 @@ use serde_json::Value;
 
 pub use address_block::{AddressBlock, Allocation};
 pub use namespace::Namespace;
+pub use network_policy::{IpBlock, NetworkPolicy, PolicyPeer, PolicyPort, PolicyRule};
 pub use node::Node;
 pub use pod::{Asked, NamedPort, Pod};
 pub use static_address::{Holder, StaticAddress, StaticSpec};
@@ -38,12 +40,21 @@ pub enum Kind {
     StaticAddress,
     /// `weft.dev/v1alpha1/AddressBlock`.
     AddressBlock,
+    /// `networking.k8s.io/v1/NetworkPolicy`.
+    NetworkPolicy,
 }
 
 impl Kind {
     /// Every kind, in the order in which a first list is best read.
-    pub const ALL: [Kind; 6] =
-        [Kind::Namespace, Kind::Node, Kind::Subnet, Kind::StaticAddress, Kind::AddressBlock, Kind::Pod];
+    pub const ALL: [Kind; 7] = [
+        Kind::Namespace,
+        Kind::Node,
+        Kind::Subnet,
+        Kind::StaticAddress,
+        Kind::AddressBlock,
+        Kind::NetworkPolicy,
+        Kind::Pod,
+    ];
 
     /// The kind's name, as in `kind:` of a manifest.
     pub fn name(self) -> &'static str {
@@ -54,6 +65,7 @@ impl Kind {
             Kind::Subnet => "Subnet",
             Kind::StaticAddress => "StaticAddress",
             Kind::AddressBlock => "AddressBlock",
+            Kind::NetworkPolicy => "NetworkPolicy",
         }
     }
 
@@ -128,6 +140,8 @@ pub enum Fact {
     StaticAddress(StaticAddress),
     /// An allocation record.
     AddressBlock(AddressBlock),
+    /// A policy.
+    NetworkPolicy(Box<NetworkPolicy>),
 }
 
 impl Fact {
@@ -149,6 +163,7 @@ impl Fact {
             Kind::Subnet => Fact::Subnet(Subnet::from_object(object)?),
             Kind::StaticAddress => Fact::StaticAddress(StaticAddress::from_object(object)?),
             Kind::AddressBlock => Fact::AddressBlock(AddressBlock::from_object(object)?),
+            Kind::NetworkPolicy => Fact::NetworkPolicy(Box::new(NetworkPolicy::from_object(object)?)),
         })
     }
 
@@ -161,6 +176,7 @@ impl Fact {
             Fact::Subnet(fact) => ObjectKey::cluster(Kind::Subnet, &fact.name),
             Fact::StaticAddress(fact) => ObjectKey::namespaced(Kind::StaticAddress, &fact.namespace, &fact.name),
             Fact::AddressBlock(fact) => ObjectKey::cluster(Kind::AddressBlock, &fact.name),
+            Fact::NetworkPolicy(fact) => ObjectKey::namespaced(Kind::NetworkPolicy, &fact.namespace, &fact.name),
         }
     }
 }

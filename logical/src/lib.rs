@@ -27,6 +27,7 @@ mod pods;
 mod ports;
 pub mod problem;
 mod release;
+pub mod selector;
 mod statics;
 mod subnets;
 mod time;
@@ -34,7 +35,9 @@ mod view;
 mod want;
 
 pub use event::{Change, Effects, Event, NodeDelta, Notice, Role, Shared, Write};
-pub use fact::{AddressBlock, Fact, FactError, Kind, Namespace, Node, ObjectKey, Pod, StaticAddress, Subnet};
+pub use fact::{
+    AddressBlock, Fact, FactError, Kind, Namespace, NetworkPolicy, Node, ObjectKey, Pod, StaticAddress, Subnet,
+};
 pub use network::Network;
 pub use problem::Problem;
 

@@ -20,7 +20,7 @@ use api::node::Object;
 use crate::assign::{Add, Claims};
 use crate::book::Book;
 use crate::event::{Effects, Event, NodeDelta, Role, Write};
-use crate::fact::{Namespace, Node, ObjectKey};
+use crate::fact::{Namespace, NetworkPolicy, Node, ObjectKey};
 use crate::identity::Identities;
 use crate::pods::Pods;
 use crate::ports::Ports;
@@ -46,6 +46,8 @@ pub struct Network {
     statics: Statics,
     book: Book,
     ports: Ports,
+    /// By id, `NAMESPACE/NAME`.
+    policies: BTreeMap<Name, NetworkPolicy>,
 
     // What follows from them.
     identities: Identities,
@@ -87,6 +89,7 @@ impl Network {
             statics: Statics::default(),
             book: Book::default(),
             ports: Ports::default(),
+            policies: BTreeMap::new(),
             identities: Identities::new(config.encapsulation),
             effective: BTreeMap::new(),
             release: Release::default(),

@@ -22,6 +22,8 @@ pub enum Kind {
     StaticAddress,
     /// `weft.dev/v1alpha1` AddressBlock.
     AddressBlock,
+    /// `networking.k8s.io/v1` NetworkPolicy.
+    NetworkPolicy,
     /// `coordination.k8s.io/v1` Lease.
     Lease,
     /// `events.k8s.io/v1` Event.
@@ -61,7 +63,7 @@ pub struct KindFacts {
 }
 
 /// All kinds, in the order of [`Kind`].
-pub const KINDS: [KindFacts; 8] = {
+pub const KINDS: [KindFacts; 9] = {
     const CORE: KindFacts = KindFacts {
         kind: Kind::Namespace,
         name: "Namespace",
@@ -92,6 +94,14 @@ pub const KINDS: [KindFacts; 8] = {
             plural: "addressblocks",
             owner: Owner::Weft,
             ..WEFT
+        },
+        KindFacts {
+            kind: Kind::NetworkPolicy,
+            name: "NetworkPolicy",
+            group: "networking.k8s.io",
+            plural: "networkpolicies",
+            namespaced: true,
+            ..CORE
         },
         KindFacts { kind: Kind::Lease, name: "Lease", group: "coordination.k8s.io", plural: "leases", ..LOG },
         KindFacts { kind: Kind::Event, name: "Event", group: "events.k8s.io", plural: "events", ..LOG },

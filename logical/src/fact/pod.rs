@@ -76,8 +76,10 @@ impl Pod {
 }
 
 fn named_ports(reader: &Reader) -> Box<[NamedPort]> {
-    let lists = ["spec.containers", "spec.initContainers"];
-    let containers = lists.iter().filter_map(|list| reader.at(list)?.as_array()).flatten();
+    let list = |path| reader.at(path).and_then(Value::as_array).into_iter().flatten();
+    // What only initializes has ended by the time the pod serves; sidecars go on.
+    let sidecar = |one: &&Value| one.get("restartPolicy").and_then(Value::as_str) == Some("Always");
+    let containers = list("spec.containers").chain(list("spec.initContainers").filter(sidecar));
     let ports = containers.filter_map(|container| container.get("ports")?.as_array()).flatten();
     let mut named: Vec<NamedPort> = ports.filter_map(named_port).collect();
     named.sort();
@@ -196,12 +198,15 @@ mod tests {
             "spec": {"nodeName": "n2", "hostNetwork": true, "containers": [
                 {"name": "a", "ports": [{"name": "http", "containerPort": 80}, {"containerPort": 81}]},
                 {"name": "b", "ports": [{"name": "dns", "containerPort": 53, "protocol": "UDP"}, {"name": "x", "containerPort": 99999}]},
+            ], "initContainers": [
+                {"name": "once", "ports": [{"name": "setup", "containerPort": 90}]},
+                {"name": "sidecar", "restartPolicy": "Always", "ports": [{"name": "metrics", "containerPort": 91}]},
             ]},
             "status": {"phase": "Failed"},
         }));
         let ports: Vec<String> =
             pod.named_ports.iter().map(|port| format!("{}/{}/{}", port.name, port.protocol, port.port)).collect();
-        assert_eq!(ports, ["dns/UDP/53", "http/TCP/80"]);
+        assert_eq!(ports, ["dns/UDP/53", "http/TCP/80", "metrics/TCP/91"]);
         assert!(pod.host_network && pod.finished);
         assert_eq!(pod.node.as_deref(), Some("n2"));
     }

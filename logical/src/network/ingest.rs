@@ -4,7 +4,7 @@ use ipnetwork::IpNetwork;
 
 use crate::book::BlockChange;
 use crate::event::{Effects, Event, Role};
-use crate::fact::{AddressBlock, Fact, Kind, Namespace, Node, ObjectKey, Pod, StaticAddress};
+use crate::fact::{AddressBlock, Fact, Kind, Namespace, NetworkPolicy, Node, ObjectKey, Pod, StaticAddress};
 use crate::statics::Touched;
 use crate::subnets::NETWORK;
 use crate::{Millis, Name};
@@ -42,6 +42,7 @@ impl Network {
             }
             Fact::StaticAddress(fact) => self.set_static((fact.namespace.clone(), fact.name.clone()), Some(fact)),
             Fact::AddressBlock(fact) => self.set_block(&Name::from(&*fact.name.clone()), Some(fact)),
+            Fact::NetworkPolicy(fact) => self.set_policy(&pods::id(&fact.namespace, &fact.name), Some(*fact)),
         }
     }
 
@@ -58,6 +59,7 @@ impl Network {
             }
             Kind::StaticAddress => self.set_static((key.namespace.clone(), key.name.clone()), None),
             Kind::AddressBlock => self.set_block(&name, None),
+            Kind::NetworkPolicy => self.set_policy(&pods::id(&key.namespace, &key.name), None),
         }
     }
 
@@ -120,6 +122,13 @@ impl Network {
             state.identity = identity;
         }
         self.dirty.pods.insert(id.clone());
+    }
+
+    fn set_policy(&mut self, id: &Name, fact: Option<NetworkPolicy>) {
+        match fact {
+            Some(fact) => drop(self.policies.insert(id.clone(), fact)),
+            None => drop(self.policies.remove(id)),
+        }
     }
 
     fn set_static(&mut self, key: (Box<str>, Box<str>), fact: Option<StaticAddress>) {

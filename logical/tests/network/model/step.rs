@@ -1,5 +1,6 @@
 //! What can happen in a history.
 
+use logical::Kind;
 use proptest::prelude::*;
 
 use super::{NODES, QUIET};
@@ -63,7 +64,7 @@ pub fn step() -> impl Strategy<Value = Step> {
         2 => (0..3_usize, 0..6_usize).prop_map(|(number, like)| Step::PutStatic { number, like }),
         1 => (0..3_usize).prop_map(Step::DeleteStatic),
         1 => (0..2_usize).prop_map(Step::LabelNamespace),
-        10 => (0..2_usize, 0..6_usize, 1..6_usize).prop_map(|(controller, kind, count)| Step::Hear { controller, kind, count }),
+        10 => (0..2_usize, 0..Kind::ALL.len(), 1..6_usize).prop_map(|(controller, kind, count)| Step::Hear { controller, kind, count }),
         10 => (0..2_usize, 0..8_usize).prop_map(|(controller, pick)| Step::Write { controller, pick }),
         6 => (0..2_usize).prop_map(Step::Settle),
         4 => (0..8_usize).prop_map(Step::Plug),
