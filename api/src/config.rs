@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::node::Encapsulation;
+use crate::node::{Encapsulation, ServiceProxy};
 use crate::subnet::SubnetSpec;
 
 /// The controller's configuration (`weft-controller --config FILE`, YAML).
@@ -19,6 +19,8 @@ pub struct ControllerConfig {
     /// Seconds that an address rests before it is given to another pod: `30s`, `500ms`, `2m`, or a number of seconds.
     #[serde(with = "duration")]
     pub quiet_time: std::time::Duration,
+    /// Services: who serves them, and at which addresses.
+    pub services: ServicesConfig,
 }
 
 impl Default for ControllerConfig {
@@ -28,6 +30,7 @@ impl Default for ControllerConfig {
             encapsulation: Tunnel::Geneve,
             mtu: 0,
             quiet_time: std::time::Duration::from_secs(30),
+            services: ServicesConfig::default(),
         }
     }
 }
@@ -49,6 +52,39 @@ impl Default for DefaultSubnet {
         DefaultSubnet {
             name: "default".into(),
             spec: SubnetSpec { cidrs, nat_outgoing: true, ..SubnetSpec::default() },
+        }
+    }
+}
+
+/// Who serves Services, and at which addresses.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ServicesConfig {
+    /// `full`: Weft serves all of them and no kube-proxy runs; `pods`: Weft serves what pods ask for, kube-proxy the rest.
+    pub proxy: Proxy,
+    /// `spec.externalIPs` hold. Whoever may write Services can then claim any address for them.
+    #[serde(rename = "externalIPs")]
+    pub external_ips: bool,
+    /// Prefixes of node addresses at which NodePorts are served; none: the nodes' InternalIPs.
+    pub node_port_addresses: Vec<String>,
+}
+
+/// Whose Services Weft serves on a node.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Proxy {
+    /// All of them.
+    #[default]
+    Full,
+    /// What pods ask for.
+    Pods,
+}
+
+impl From<Proxy> for ServiceProxy {
+    fn from(proxy: Proxy) -> Self {
+        match proxy {
+            Proxy::Full => ServiceProxy::Full,
+            Proxy::Pods => ServiceProxy::Pods,
         }
     }
 }
@@ -93,8 +129,9 @@ pub enum ConfigError {
 
 /// The keys that exist, by place; `""` is the top. Derived types refuse nothing, so that this one table does.
 const KEYS: &[(&str, &[&str])] = &[
-    ("", &["defaultSubnet", "encapsulation", "mtu", "quietTime"]),
+    ("", &["defaultSubnet", "encapsulation", "mtu", "quietTime", "services"]),
     ("defaultSubnet", &["name", "cidrs", "gateways", "reserved", "blockSize", "namespaces", "natOutgoing"]),
+    ("services", &["proxy", "externalIPs", "nodePortAddresses"]),
     ("defaultSubnet.blockSize", &["ipv4", "ipv6"]),
     ("defaultSubnet.namespaces", &["names", "selector"]),
 ];
@@ -120,7 +157,15 @@ impl ControllerConfig {
         {
             subnet.insert("cidrs".into(), DefaultSubnet::default().spec.cidrs.into());
         }
-        serde_json::from_value(value).map_err(|error| ConfigError::Value(error.to_string()))
+        let config: ControllerConfig =
+            serde_json::from_value(value).map_err(|error| ConfigError::Value(error.to_string()))?;
+        let is_odd = |text: &&String| !text.contains('/') || text.parse::<ipnetwork::IpNetwork>().is_err();
+        match config.services.node_port_addresses.iter().find(is_odd) {
+            Some(odd) => Err(ConfigError::Value(format!(
+                "services.nodePortAddresses: {odd:?} is no prefix; write 192.0.2.0/24, or 192.0.2.7/32 for one address"
+            ))),
+            None => Ok(config),
+        }
     }
 }
 
@@ -213,6 +258,18 @@ mod tests {
         assert!(refused(json!({"encapsulaton": "geneve"})).contains("did you mean `encapsulation`?"));
         let nested = refused(json!({"defaultSubnet": {"cidr": "10.0.0.0/8"}}));
         assert!(nested.contains("defaultSubnet.cidr") && nested.contains("`cidrs`"), "{nested}");
+    }
+
+    #[test]
+    fn services_are_configured() {
+        let services = |value: Value| ControllerConfig::from_value(json!({ "services": value })).unwrap().services;
+        assert_eq!(services(json!({})), ServicesConfig::default());
+        assert_eq!(services(json!({"proxy": "pods"})).proxy, Proxy::Pods);
+        let all = services(json!({"externalIPs": true, "nodePortAddresses": ["192.0.2.0/24", "2001:db8::7/128"]}));
+        assert_eq!((all.external_ips, all.node_port_addresses.len()), (true, 2));
+        assert!(refused(json!({"services": {"externalIps": true}})).contains("did you mean `externalIPs`?"));
+        assert!(refused(json!({"services": {"proxy": "none"}})).contains("none"));
+        assert!(refused(json!({"services": {"nodePortAddresses": ["primary"]}})).contains("is no prefix"));
     }
 
     #[test]

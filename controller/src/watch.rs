@@ -97,6 +97,8 @@ pub fn source_kind(kind: Kind) -> source::Kind {
         Kind::StaticAddress => source::Kind::StaticAddress,
         Kind::AddressBlock => source::Kind::AddressBlock,
         Kind::NetworkPolicy => source::Kind::NetworkPolicy,
+        Kind::Service => source::Kind::Service,
+        Kind::EndpointSlice => source::Kind::EndpointSlice,
     }
 }
 

@@ -5,11 +5,13 @@
 //! [`Problem`](crate::Problem), so that its owner can be told.
 
 mod address_block;
+mod endpoint_slice;
 mod namespace;
 mod network_policy;
 mod node;
 mod pod;
 pub(crate) mod read;
+mod service;
 mod static_address;
 mod subnet;
 
@@ -18,10 +20,12 @@ use std::fmt;
 use serde_json::Value;
 
 pub use address_block::{AddressBlock, Allocation};
+pub use endpoint_slice::EndpointSlice;
 pub use namespace::Namespace;
 pub use network_policy::{IpBlock, NetworkPolicy, PolicyPeer, PolicyPort, PolicyRule};
 pub use node::Node;
 pub use pod::{Asked, NamedPort, Pod};
+pub use service::Service;
 pub use static_address::{Holder, StaticAddress, StaticSpec};
 pub use subnet::Subnet;
 
@@ -42,11 +46,15 @@ pub enum Kind {
     AddressBlock,
     /// `networking.k8s.io/v1/NetworkPolicy`.
     NetworkPolicy,
+    /// `v1/Service`.
+    Service,
+    /// `discovery.k8s.io/v1/EndpointSlice`.
+    EndpointSlice,
 }
 
 impl Kind {
     /// Every kind, in the order in which a first list is best read.
-    pub const ALL: [Kind; 7] = [
+    pub const ALL: [Kind; 9] = [
         Kind::Namespace,
         Kind::Node,
         Kind::Subnet,
@@ -54,6 +62,8 @@ impl Kind {
         Kind::AddressBlock,
         Kind::NetworkPolicy,
         Kind::Pod,
+        Kind::Service,
+        Kind::EndpointSlice,
     ];
 
     /// The kind's name, as in `kind:` of a manifest.
@@ -66,6 +76,8 @@ impl Kind {
             Kind::StaticAddress => "StaticAddress",
             Kind::AddressBlock => "AddressBlock",
             Kind::NetworkPolicy => "NetworkPolicy",
+            Kind::Service => "Service",
+            Kind::EndpointSlice => "EndpointSlice",
         }
     }
 
@@ -142,6 +154,10 @@ pub enum Fact {
     AddressBlock(AddressBlock),
     /// A policy.
     NetworkPolicy(Box<NetworkPolicy>),
+    /// A Service.
+    Service(Service),
+    /// Endpoints of a Service.
+    EndpointSlice(EndpointSlice),
 }
 
 impl Fact {
@@ -164,6 +180,8 @@ impl Fact {
             Kind::StaticAddress => Fact::StaticAddress(StaticAddress::from_object(object)?),
             Kind::AddressBlock => Fact::AddressBlock(AddressBlock::from_object(object)?),
             Kind::NetworkPolicy => Fact::NetworkPolicy(Box::new(NetworkPolicy::from_object(object)?)),
+            Kind::Service => Fact::Service(Service::from_object(object)?),
+            Kind::EndpointSlice => Fact::EndpointSlice(EndpointSlice::from_object(object)?),
         })
     }
 
@@ -177,6 +195,8 @@ impl Fact {
             Fact::StaticAddress(fact) => ObjectKey::namespaced(Kind::StaticAddress, &fact.namespace, &fact.name),
             Fact::AddressBlock(fact) => ObjectKey::cluster(Kind::AddressBlock, &fact.name),
             Fact::NetworkPolicy(fact) => ObjectKey::namespaced(Kind::NetworkPolicy, &fact.namespace, &fact.name),
+            Fact::Service(fact) => ObjectKey::namespaced(Kind::Service, &fact.namespace, &fact.name),
+            Fact::EndpointSlice(fact) => ObjectKey::namespaced(Kind::EndpointSlice, &fact.namespace, &fact.name),
         }
     }
 }

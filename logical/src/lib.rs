@@ -28,6 +28,7 @@ mod ports;
 pub mod problem;
 mod release;
 pub mod selector;
+mod services;
 mod statics;
 mod subnets;
 mod time;
@@ -36,7 +37,8 @@ mod want;
 
 pub use event::{Change, Effects, Event, NodeDelta, Notice, Role, Shared, Write};
 pub use fact::{
-    AddressBlock, Fact, FactError, Kind, Namespace, NetworkPolicy, Node, ObjectKey, Pod, StaticAddress, Subnet,
+    AddressBlock, EndpointSlice, Fact, FactError, Kind, Namespace, NetworkPolicy, Node, ObjectKey, Pod, Service,
+    StaticAddress, Subnet,
 };
 pub use network::Network;
 pub use problem::Problem;

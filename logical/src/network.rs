@@ -26,6 +26,7 @@ use crate::pods::Pods;
 use crate::ports::Ports;
 use crate::problem::Problem;
 use crate::release::Release;
+use crate::services::Services;
 use crate::statics::Statics;
 use crate::subnets::Subnets;
 use crate::view::{Effective, Views};
@@ -48,6 +49,7 @@ pub struct Network {
     ports: Ports,
     /// By id, `NAMESPACE/NAME`.
     policies: BTreeMap<Name, NetworkPolicy>,
+    services: Services,
 
     // What follows from them.
     identities: Identities,
@@ -90,6 +92,7 @@ impl Network {
             book: Book::default(),
             ports: Ports::default(),
             policies: BTreeMap::new(),
+            services: Services::new(&config.services),
             identities: Identities::new(config.encapsulation),
             effective: BTreeMap::new(),
             release: Release::default(),

@@ -73,6 +73,11 @@ impl Views {
     /// Sets or removes what all nodes have, but the home where there is one.
     pub fn set_shared(&mut self, effects: &mut Effects, key: String, kind: Option<(Kind, Option<Name>)>) {
         let new = kind.map(|(kind, home)| (object(key.clone(), kind), home));
+        self.put_shared(effects, key, new);
+    }
+
+    /// The same for an object that is made already, and kept elsewhere as well.
+    pub fn put_shared(&mut self, effects: &mut Effects, key: String, new: Option<(Arc<Object>, Option<Name>)>) {
         if self.shared.get(&key) == new.as_ref() {
             return;
         }
@@ -120,7 +125,8 @@ impl Views {
     }
 }
 
-fn object(key: String, kind: Kind) -> Arc<Object> {
+/// An object with its digest.
+pub(crate) fn object(key: String, kind: Kind) -> Arc<Object> {
     let mut object = Object { key, digest: 0, kind: Some(kind) };
     object.digest = digest::object(&object);
     Arc::new(object)
@@ -146,7 +152,9 @@ pub(crate) fn config(node: &Node, config: &api::ControllerConfig) -> Kind {
         addresses: texts(&node.addresses),
         tunnel_address: tunnel_address(node).map(|address| address.to_string()).unwrap_or_default(),
         node: node.name.to_string(),
-        ..Config::default()
+        zone: node.zone.to_string(),
+        service_proxy: api::node::ServiceProxy::from(config.services.proxy).into(),
+        node_port_prefixes: config.services.node_port_addresses.clone(),
     })
 }
 
@@ -265,7 +273,12 @@ mod tests {
 
     #[test]
     fn a_digest_is_the_same_in_every_build() {
-        let node = Node { name: "n1".into(), addresses: [[192, 0, 2, 1].into()].into(), out_of_service: false };
+        let node = Node {
+            name: "n1".into(),
+            addresses: [[192, 0, 2, 1].into()].into(),
+            out_of_service: false,
+            zone: "".into(),
+        };
         let object = object("peer/n1".into(), peer(&node).unwrap());
         assert_eq!(object.digest, 0x9509_736c_bd90_eb9d);
     }

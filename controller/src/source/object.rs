@@ -24,6 +24,10 @@ pub enum Kind {
     AddressBlock,
     /// `networking.k8s.io/v1` NetworkPolicy.
     NetworkPolicy,
+    /// `v1` Service.
+    Service,
+    /// `discovery.k8s.io/v1` EndpointSlice.
+    EndpointSlice,
     /// `coordination.k8s.io/v1` Lease.
     Lease,
     /// `events.k8s.io/v1` Event.
@@ -63,7 +67,7 @@ pub struct KindFacts {
 }
 
 /// All kinds, in the order of [`Kind`].
-pub const KINDS: [KindFacts; 9] = {
+pub const KINDS: [KindFacts; 11] = {
     const CORE: KindFacts = KindFacts {
         kind: Kind::Namespace,
         name: "Namespace",
@@ -100,6 +104,15 @@ pub const KINDS: [KindFacts; 9] = {
             name: "NetworkPolicy",
             group: "networking.k8s.io",
             plural: "networkpolicies",
+            namespaced: true,
+            ..CORE
+        },
+        KindFacts { kind: Kind::Service, name: "Service", plural: "services", namespaced: true, ..CORE },
+        KindFacts {
+            kind: Kind::EndpointSlice,
+            name: "EndpointSlice",
+            group: "discovery.k8s.io",
+            plural: "endpointslices",
             namespaced: true,
             ..CORE
         },

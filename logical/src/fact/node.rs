@@ -9,6 +9,8 @@ use super::{FactError, Kind};
 
 /// Set by an administrator on a node that is off and stays off: everything on it is gone.
 const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
+/// Where the node is, among the failure domains of the cluster.
+const ZONE: &str = "topology.kubernetes.io/zone";
 
 /// A node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub struct Node {
     pub addresses: Box<[IpAddr]>,
     /// An administrator says that it is off (taint `node.kubernetes.io/out-of-service`): what ran on it no longer does.
     pub out_of_service: bool,
+    /// Its zone (label `topology.kubernetes.io/zone`); empty: none.
+    pub zone: Box<str>,
 }
 
 impl Node {
@@ -27,7 +31,9 @@ impl Node {
         let reader = Reader::new(Kind::Node, object);
         let list = |path| reader.at(path).and_then(Value::as_array).into_iter().flatten();
         let internal = |entry: &&Value| entry.get("type").and_then(Value::as_str) == Some("InternalIP");
+        let zone = reader.at("metadata.labels").and_then(|labels| labels.get(ZONE)?.as_str());
         Ok(Node {
+            zone: zone.unwrap_or_default().into(),
             name: reader.required("metadata.name")?.into(),
             addresses: list("status.addresses")
                 .filter(internal)

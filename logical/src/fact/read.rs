@@ -63,6 +63,11 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// The entries of a list; nothing where there is none, or no list.
+pub(super) fn array(value: Option<&Value>) -> impl Iterator<Item = &Value> {
+    value.and_then(Value::as_array).into_iter().flatten()
+}
+
 /// An address as people write it, without the forms that have two readings.
 pub(crate) fn address(text: &str) -> Option<IpAddr> {
     match text.trim().parse().ok()? {

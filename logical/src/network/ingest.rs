@@ -43,6 +43,8 @@ impl Network {
             Fact::StaticAddress(fact) => self.set_static((fact.namespace.clone(), fact.name.clone()), Some(fact)),
             Fact::AddressBlock(fact) => self.set_block(&Name::from(&*fact.name.clone()), Some(fact)),
             Fact::NetworkPolicy(fact) => self.set_policy(&pods::id(&fact.namespace, &fact.name), Some(*fact)),
+            Fact::Service(fact) => self.services.set(fact, &mut self.views, effects),
+            Fact::EndpointSlice(fact) => self.services.set_slice(fact, &mut self.views, effects),
         }
     }
 
@@ -60,6 +62,8 @@ impl Network {
             Kind::StaticAddress => self.set_static((key.namespace.clone(), key.name.clone()), None),
             Kind::AddressBlock => self.set_block(&name, None),
             Kind::NetworkPolicy => self.set_policy(&pods::id(&key.namespace, &key.name), None),
+            Kind::Service => self.services.remove(key, &mut self.views, effects),
+            Kind::EndpointSlice => self.services.remove_slice(key, &mut self.views, effects),
         }
     }
 
