@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::kind::{self, Home, Kind, Scope};
 use crate::object::{self, Key, as_map, set, text};
 use crate::protocol::Reply;
+use crate::services;
 use crate::state::Shared;
 
 /// Namespaces that exist from the beginning.
@@ -50,10 +51,12 @@ pub fn store(shared: &mut Shared, key: &Key, manifest: Value) -> Result<&'static
         make_namespace(shared, &key.namespace)?;
     }
     let Some(live) = shared.store.get(key) else {
-        shared.store.put(key, created(key, manifest))?;
+        let object = completed(shared, key, created(key, manifest))?;
+        shared.store.put(key, object)?;
         return Ok("created");
     };
-    let merged = merged(key, live, manifest)?;
+    let mut merged = completed(shared, key, merged(key, live, manifest)?)?;
+    count_generation(live, &mut merged);
     let mut as_live = merged.clone();
     set(&mut as_live, &["metadata", "resourceVersion"], live["metadata"]["resourceVersion"].clone());
     if as_live == *live {
@@ -61,6 +64,14 @@ pub fn store(shared: &mut Shared, key: &Key, manifest: Value) -> Result<&'static
     }
     shared.store.put(key, merged)?;
     Ok("configured")
+}
+
+/// What an API server hands out and fills in.
+fn completed(shared: &Shared, key: &Key, object: Value) -> Result<Value> {
+    match key.kind.as_str() {
+        "Service" => services::completed(&shared.store, shared.families, key, object),
+        _ => Ok(object),
+    }
 }
 
 /// A namespace that does not exist yet is made, so that one file is enough to begin with.
@@ -114,7 +125,7 @@ fn merged(key: &Key, live: &Value, mut manifest: Value) -> Result<Value> {
     }
     let by_system: &[&str] = match key.kind.as_str() {
         "Pod" => &["nodeName"],
-        "Service" => &["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"],
+        "Service" => &["clusterIPs", "ipFamilies", "ipFamilyPolicy"],
         _ => &[],
     };
     for field in by_system {
@@ -135,11 +146,15 @@ fn merged(key: &Key, live: &Value, mut manifest: Value) -> Result<Value> {
     if key.kind == "Namespace" {
         name_label(key, &mut manifest);
     }
-    if manifest.get("spec") != live.get("spec") {
-        let generation = live["metadata"]["generation"].as_u64().unwrap_or(1);
-        set(&mut manifest, &["metadata", "generation"], json!(generation + 1));
-    }
     Ok(manifest)
+}
+
+/// A new spec is a new generation.
+fn count_generation(live: &Value, object: &mut Value) {
+    if object.get("spec") != live.get("spec") {
+        let generation = live["metadata"]["generation"].as_u64().unwrap_or(1);
+        set(object, &["metadata", "generation"], json!(generation + 1));
+    }
 }
 
 /// Deletes what a manifest names; kind and name are enough.
@@ -174,17 +189,20 @@ pub fn delete(shared: &mut Shared, manifest: &Value, namespace: &str) -> Result<
 pub fn remove(shared: &mut Shared, key: &Key) -> Result<()> {
     let Some(object) = shared.store.get(key) else { return Ok(()) };
     let uid = object::uid(object).to_owned();
+    let linger = crate::kubelet::linger(object);
     match key.kind.as_str() {
         "Pod" => {
             if !object::terminating(object) {
                 shared.store.change(key, |pod| {
                     set(pod, &["metadata", "deletionTimestamp"], object::now());
-                    set(pod, &["metadata", "deletionGracePeriodSeconds"], json!(0));
+                    set(pod, &["metadata", "deletionGracePeriodSeconds"], json!(linger.as_secs()));
                 })?;
+                if let Some(sandbox) = shared.sandboxes.get_mut(&uid) {
+                    sandbox.next = std::time::Instant::now() + linger;
+                }
             }
-            match shared.sandboxes.get_mut(&uid) {
-                Some(sandbox) => sandbox.next = std::time::Instant::now(),
-                None => finalize(shared, key)?,
+            if !shared.sandboxes.contains_key(&uid) {
+                finalize(shared, key)?;
             }
         }
         "Namespace" => {
@@ -300,9 +318,14 @@ mod tests {
 
     #[test]
     fn a_new_spec_is_a_new_generation() {
-        let merged =
-            merge(json!({"metadata": {"generation": 3}, "spec": {"a": 1}}), json!({"spec": {"a": 2}})).expect("merges");
-        assert_eq!(merged["metadata"]["generation"], 4);
+        let live = json!({"metadata": {"generation": 3}, "spec": {"a": 1}});
+        let check = |spec: Value, expect: u64| {
+            let mut merged = merge(live.clone(), json!({ "spec": spec })).expect("merges");
+            count_generation(&live, &mut merged);
+            assert_eq!(merged["metadata"]["generation"], expect, "{spec}");
+        };
+        check(json!({"a": 1}), 3);
+        check(json!({"a": 2}), 4);
     }
 
     #[test]

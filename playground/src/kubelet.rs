@@ -283,6 +283,34 @@ fn host_ips(play: &Play, node: u16) -> Vec<String> {
     play.shape.node_addresses(node).iter().map(ToString::to_string).collect()
 }
 
+/// For how long a pod that is deleted goes on before it is unplugged: the `preStop` sleep of its containers.
+pub fn linger(pod: &Value) -> Duration {
+    let sleep = |container: &Value| container.pointer("/lifecycle/preStop/sleep/seconds").and_then(Value::as_u64);
+    Duration::from_secs(object::list(pod, "/spec/containers").iter().filter_map(sleep).max().unwrap_or(0))
+}
+
+/// True where the pod's probes would succeed: always, unless it is annotated `play.weft.dev/ready: "false"`.
+fn is_ready(pod: &Value) -> bool {
+    text(pod, "/metadata/annotations/play.weft.dev~1ready") != "false"
+}
+
+/// Makes the conditions of pods that run agree with what their probes say now.
+///
+/// # Errors
+/// A status cannot be stored.
+pub fn probe(shared: &mut Shared) -> Result<()> {
+    let runs = |pod: &Value| text(pod, "/status/phase") == "Running";
+    let pods: Vec<Key> = shared.store.of_kind("Pod").filter(|(_, pod)| runs(pod)).map(|(key, _)| key.clone()).collect();
+    pods.iter().try_for_each(|key| shared.store.change(key, readiness))
+}
+
+fn readiness(pod: &mut Value) {
+    let status = if is_ready(pod) { "True" } else { "False" };
+    for condition in ["ContainersReady", "Ready"] {
+        set_condition(pod, condition, status, "");
+    }
+}
+
 /// Status of a pod that runs.
 fn running(pod: &mut Value, ips: &[String], host_ips: &[String]) {
     let list = |ips: &[String]| json!(ips.iter().map(|ip| json!({ "ip": ip })).collect::<Vec<_>>());
@@ -294,11 +322,13 @@ fn running(pod: &mut Value, ips: &[String], host_ips: &[String]) {
     if text(pod, "/status/startTime").is_empty() {
         set(pod, &["status", "startTime"], object::now());
     }
-    for condition in ["PodScheduled", "PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready"] {
+    for condition in ["PodScheduled", "PodReadyToStartContainers", "Initialized"] {
         set_condition(pod, condition, "True", "");
     }
+    readiness(pod);
+    let ready = is_ready(pod);
     let containers = object::list(pod, "/spec/containers").iter().map(|container| {
-        json!({"name": text(container, "/name"), "image": text(container, "/image"), "ready": true, "started": true,
+        json!({"name": text(container, "/name"), "image": text(container, "/image"), "ready": ready, "started": true,
                "restartCount": 0, "state": {"running": {"startedAt": object::now()}}})
     });
     let containers: Vec<Value> = containers.collect();

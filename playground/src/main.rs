@@ -21,6 +21,7 @@ mod print;
 mod process;
 mod program;
 mod protocol;
+mod services;
 mod settled;
 mod state;
 mod store;

@@ -52,9 +52,10 @@ fn columns(kind: &str) -> Vec<Column> {
         "Namespace" => vec![column("STATUS", |o| text(o, "/status/phase").to_owned()), wide("LABELS", labels)],
         "Service" => vec![
             column("TYPE", |o| or(text(o, "/spec/type"), "ClusterIP")),
-            column("CLUSTER-IP", |o| text(o, "/spec/clusterIP").to_owned()),
+            column("CLUSTER-IP", |o| words(o, "/spec/clusterIPs")),
             column("PORTS", |o| {
-                let port = |p: &Value| format!("{}/{}", p["port"], or(text(p, "/protocol"), "TCP"));
+                let node_port = |p: &Value| p["nodePort"].as_u64().map(|port| format!(":{port}")).unwrap_or_default();
+                let port = |p: &Value| format!("{}{}/{}", p["port"], node_port(p), or(text(p, "/protocol"), "TCP"));
                 list(o, "/spec/ports").iter().map(port).collect::<Vec<_>>().join(",")
             }),
         ],

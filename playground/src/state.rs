@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::Value;
 
+use crate::args::Families;
 use crate::kubelet::Sandbox;
 use crate::layout::{Layout, Shape};
 use crate::object::Key;
@@ -29,6 +30,8 @@ pub struct Play {
 pub struct Shared {
     /// The objects.
     pub store: Store,
+    /// Families of the cluster's pods and Services.
+    pub families: Families,
     /// Objects that wait until one of the same name has gone.
     pub pending: BTreeMap<Key, Value>,
     /// What each pod has of the kubelet, by UID.
@@ -51,6 +54,7 @@ impl Play {
     pub fn new(layout: Layout, shape: Shape) -> Result<Play> {
         let shared = Shared {
             store: Store::new(layout.objects(), layout.state())?,
+            families: shape.families,
             pending: BTreeMap::new(),
             sandboxes: BTreeMap::new(),
             processes: Processes::default(),

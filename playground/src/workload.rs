@@ -25,6 +25,7 @@ pub fn reconcile(play: &Play, shared: &mut Shared) -> Result<()> {
         workloads.iter().try_for_each(|(key, workload)| expand(play, shared, key, workload))?;
     }
     schedule(play, shared)?;
+    kubelet::probe(shared)?;
     crate::endpoints::reconcile(shared)
 }
 
@@ -42,7 +43,7 @@ pub fn unplugged(pod: &Value) -> bool {
 /// Makes and removes pods of one workload.
 fn expand(play: &Play, shared: &mut Shared, key: &Key, workload: &Value) -> Result<()> {
     let uid = object::uid(workload).to_owned();
-    let hash = template_hash(&workload["spec"]["template"]);
+    let hash = hash(&workload["spec"]["template"]);
     let mut pods: BTreeMap<String, (Key, bool)> = BTreeMap::new();
     for (pod_key, pod) in shared.store.of_kind("Pod").filter(|(_, pod)| apply::owner(pod) == uid) {
         let current = text(pod, "/metadata/annotations/play.weft.dev~1template") == hash;
@@ -115,9 +116,9 @@ fn from_template(key: &Key, workload: &Value, slot: &Slot<'_>) -> (Key, Value) {
     (Key::new(kind::named("Pod"), &key.namespace, &name), pod)
 }
 
-/// A short name for a template's content (FNV-1a, ten hexadecimal digits).
-fn template_hash(template: &Value) -> String {
-    let text = template.to_string();
+/// A short name for what a value says (FNV-1a, ten hexadecimal digits).
+pub fn hash(value: &Value) -> String {
+    let text = value.to_string();
     let hash = text
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
@@ -220,8 +221,8 @@ mod tests {
 
     #[test]
     fn another_template_has_another_hash() {
-        assert_eq!(template_hash(&json!({"a": 1})), template_hash(&json!({"a": 1})));
-        assert_ne!(template_hash(&json!({"a": 1})), template_hash(&json!({"a": 2})));
-        assert_eq!(template_hash(&json!({})).len(), 10);
+        assert_eq!(hash(&json!({"a": 1})), hash(&json!({"a": 1})));
+        assert_ne!(hash(&json!({"a": 1})), hash(&json!({"a": 2})));
+        assert_eq!(hash(&json!({})).len(), 10);
     }
 }
