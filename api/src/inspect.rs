@@ -67,7 +67,7 @@ pub struct NodeStatus {
     pub version: String,
     /// Highest revision computed for the node.
     pub wanted: u64,
-    /// Highest revision that the node has in its switch.
+    /// Highest revision that the node has in its switch; 0 from an agent whose switch does not have it now.
     pub realized: u64,
     /// What could not be realized, a sentence each.
     pub problems: Vec<String>,

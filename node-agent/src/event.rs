@@ -53,6 +53,8 @@ pub enum Done {
     Flows(Result<(), String>),
     /// The host was looked at and changed.
     Host(Box<HostReport>),
+    /// Whether the switch answers, for somebody who asked for the status.
+    Confirmed(bool, Reply),
     /// The flows of the switch, for somebody who asked.
     Dumped(Result<Vec<FlowStats>, String>, Option<String>, Reply),
 }

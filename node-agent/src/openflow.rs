@@ -142,6 +142,11 @@ impl Handle {
         connection.barrier().await.context("barrier")
     }
 
+    /// Returns when the switch has done all that was sent before.
+    pub async fn barrier(&self) -> Result<()> {
+        Ok(self.connection.barrier().await?)
+    }
+
     async fn one_by_one(&self, messages: impl Iterator<Item = Message>) -> Result<()> {
         let messages: Vec<Message> = messages.collect();
         if messages.is_empty() {

@@ -162,6 +162,7 @@ impl Agent {
             Done::ReadBack(result) => self.on_read_back(result),
             Done::Flows(result) => self.on_flows_written(result),
             Done::Host(report) => self.on_host(*report),
+            Done::Confirmed(alive, reply) => self.on_confirmed(alive, reply),
             Done::Dumped(result, pod, reply) => self.on_dumped(result, pod, reply),
         }
     }

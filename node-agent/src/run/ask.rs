@@ -6,9 +6,13 @@ use pipeline::{Kind, Subject};
 use rust_openflow::FlowStats;
 use rust_openflow::text::{Names as _, Printable};
 use tokio::sync::oneshot;
+use tokio::time::Duration;
 
 use super::Agent;
 use crate::event::{Done, Reply};
+
+/// A switch that does not answer a barrier for this long is taken for dead by who asks for the status.
+const SWITCH_PATIENCE: Duration = Duration::from_secs(10);
 
 impl Agent {
     pub(super) fn on_question(&mut self, question: Question, sender: oneshot::Sender<Answer>) {
@@ -18,7 +22,7 @@ impl Agent {
     /// Answers a question, now or when the switch has been asked.
     pub(super) fn ask(&mut self, question: Question, reply: Reply) {
         let answer = match question {
-            Question::Status => Answer::Status(vec![self.node_status()]),
+            Question::Status => return self.confirm(reply),
             Question::Cookie { cookie, .. } => Answer::Cookie(self.realizer.explain(cookie)),
             Question::Flows { pod, .. } => return self.ask_switch(pod, reply),
             Question::Subnets | Question::Addresses | Question::Nodes => Answer::Error(
@@ -27,6 +31,24 @@ impl Agent {
             ),
         };
         self.reply(reply, answer);
+    }
+
+    /// The status says what is in the switch now, so the switch is asked: one that has just died may not have been missed yet.
+    fn confirm(&mut self, reply: Reply) {
+        let Some(handle) = self.flows.handle.clone() else { return self.on_confirmed(false, reply) };
+        self.spawn(async move {
+            let answered = tokio::time::timeout(SWITCH_PATIENCE, handle.barrier()).await;
+            Done::Confirmed(matches!(answered, Ok(Ok(()))), reply)
+        });
+    }
+
+    pub(super) fn on_confirmed(&mut self, alive: bool, reply: Reply) {
+        let mut status = self.node_status();
+        let in_place = alive && self.flows.synced() && self.host.in_place() && self.rows.away(&self.database).is_none();
+        if !in_place {
+            status.realized = 0;
+        }
+        self.reply(reply, Answer::Status(vec![status]));
     }
 
     fn node_status(&self) -> NodeStatus {

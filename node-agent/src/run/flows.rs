@@ -21,7 +21,9 @@ const READ_BACK: Duration = Duration::from_secs(60);
 pub(super) struct Flows {
     /// The connection, while there is one.
     pub(super) handle: Option<Handle>,
-    /// The switch has been read back on this connection, and what differed was written.
+    /// The switch has been read back on this connection: what is wanted otherwise since then is in `pending`.
+    read: bool,
+    /// What differed then was written.
     synced: bool,
     /// Somebody may have changed something: read back.
     doubt: bool,
@@ -46,10 +48,50 @@ impl Flows {
             return;
         }
         self.generation += 1;
-        // Before the first read-back the difference is computed whole.
-        if self.synced {
+        // Before the first read-back the difference is computed whole. After it nothing may be left out, also while its bundle
+        // is under way.
+        if self.read {
             self.pending.extend(changes);
         }
+    }
+
+    /// The difference to what is wanted now was computed; it follows whether anything has to be written.
+    fn compared(&mut self, differs: bool) {
+        self.pending.clear();
+        self.read = true;
+        if differs {
+            self.generation += 1;
+        } else {
+            (self.synced, self.error) = (true, None);
+            self.reached = self.generation;
+        }
+    }
+
+    /// A bundle was taken, or not: then all has to be read again.
+    fn written(&mut self, result: Result<(), String>) {
+        self.busy = false;
+        match result {
+            Ok(()) => {
+                (self.synced, self.error) = (true, None);
+                self.reached = self.reached.max(self.sending);
+            }
+            Err(error) => {
+                warn!("the switch took no flows: {error}");
+                (self.read, self.synced) = (false, false);
+                self.error = Some(format!("the switch takes no flows: {error}"));
+                self.retry = Some(Instant::now() + RETRY);
+            }
+        }
+    }
+
+    /// The connection is gone, and with it what was known of the switch.
+    fn lost(&mut self) {
+        (self.handle, self.read, self.synced, self.busy) = (None, false, false, false);
+    }
+
+    /// Whether everything was written once on this connection.
+    pub(super) fn synced(&self) -> bool {
+        self.synced
     }
 
     /// Time to look, now and then.
@@ -87,12 +129,14 @@ impl Agent {
                 info!(bridge = BRIDGE, "the switch answers");
                 let (generation, reached) = (self.flows.generation, self.flows.reached);
                 self.flows = Flows { handle: Some(handle), generation, reached, ..Flows::default() };
+                // Open vSwitch that was started anew made its internal devices anew, without addresses and routes.
+                self.host.forget();
             }
             SwitchEvent::Lost(why) => {
-                if self.flows.handle.take().is_some() {
+                if self.flows.handle.is_some() {
                     warn!(bridge = BRIDGE, "the switch is lost: {why}");
                 }
-                (self.flows.synced, self.flows.busy) = (false, false);
+                self.flows.lost();
             }
             SwitchEvent::Touched => self.flows.doubt = true,
             SwitchEvent::PacketIn(packet) => self.on_packet(&packet),
@@ -175,7 +219,6 @@ impl Agent {
         let repairing = self.flows.settled();
         let meters = diff::meters(&have.meters, &self.realizer.meters());
         let flows = diff::flows(&have.flows, self.realizer.flows());
-        self.flows.pending.clear();
         let program = Program {
             flows,
             meters,
@@ -183,14 +226,11 @@ impl Agent {
             tlv: openflow::tlv_changes(&have.tlv),
         };
         debug!(have = have.flows.len(), changes = program.count(), "the switch was read back");
-        if program.is_empty() {
-            (self.flows.synced, self.flows.error) = (true, None);
-            self.flows.reached = self.flows.generation;
-            return;
+        self.flows.compared(!program.is_empty());
+        if !program.is_empty() {
+            self.tell(&program, repairing);
+            self.program(handle, program);
         }
-        self.tell(&program, repairing);
-        self.flows.generation += 1;
-        self.program(handle, program);
     }
 
     fn tell(&self, program: &Program, repairing: bool) {
@@ -215,17 +255,41 @@ impl Agent {
     }
 
     pub(super) fn on_flows_written(&mut self, result: Result<(), String>) {
-        self.flows.busy = false;
-        match result {
-            Ok(()) => {
-                (self.flows.synced, self.flows.error) = (true, None);
-                self.flows.reached = self.flows.reached.max(self.flows.sending);
-            }
-            Err(error) => {
-                warn!("the switch took no flows: {error}");
-                (self.flows.synced, self.flows.error) = (false, Some(format!("the switch takes no flows: {error}")));
-                self.flows.retry = Some(Instant::now() + RETRY);
-            }
+        self.flows.written(result);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rust_openflow::Flow;
+
+    fn change() -> Vec<FlowChange> {
+        vec![FlowChange::Add(Flow::new(0))]
+    }
+
+    #[test]
+    fn what_changes_while_the_first_bundle_is_under_way_is_written_next() {
+        let mut flows = Flows::default();
+        flows.want(change());
+        assert!(flows.pending.is_empty(), "it is part of the difference that is computed whole");
+        flows.compared(true);
+        (flows.busy, flows.sending) = (true, flows.generation);
+        flows.want(change());
+        flows.written(Ok(()));
+        assert_eq!((flows.pending.len(), flows.synced, flows.settled()), (1, true, false));
+    }
+
+    #[test]
+    fn after_a_refusal_or_a_lost_switch_everything_is_compared_again() {
+        let endings: [fn(&mut Flows); 2] = [|flows| flows.written(Err("no".into())), Flows::lost];
+        for end in endings {
+            let mut flows = Flows::default();
+            flows.compared(false);
+            assert!(flows.settled());
+            end(&mut flows);
+            flows.want(change());
+            assert!(!flows.synced && !flows.settled() && flows.pending.is_empty());
         }
     }
 }

@@ -87,6 +87,17 @@ impl Host {
         Some(underlay::pod_mtu(config.mtu, underlay, underlay::overhead(config.encapsulation(), tunnel)))
     }
 
+    /// What was done may be undone: everything is looked at anew, and counts as not done until then.
+    pub(super) fn forget(&mut self) {
+        (self.last, self.look) = (None, true);
+        self.generation += 1;
+    }
+
+    /// Whether everything was as wanted when it was last looked at.
+    pub(super) fn in_place(&self) -> bool {
+        self.last.is_some()
+    }
+
     /// What keeps an ADD from being served.
     pub(super) fn obstacle(&self) -> Option<String> {
         match (&self.error, self.last.as_ref()) {
@@ -186,7 +197,11 @@ impl Agent {
             self.metrics.repaired(Repaired::Firewall, 1);
         }
         if report.errors.is_empty() {
-            (self.host.error, self.host.last) = (None, Some(report.wanted));
+            self.host.error = None;
+            // Work that began before what was done came into doubt says nothing.
+            if self.host.sending == self.host.generation {
+                self.host.last = Some(report.wanted);
+            }
             self.host.reached = self.host.reached.max(self.host.sending);
         } else {
             let error = report.errors.join("; ");

@@ -41,7 +41,9 @@ impl Agent {
     pub(super) fn wake_tunnels(&mut self) {
         let due = self.flows.wake.due;
         let news = self.flows.wake.revision != Some(self.state.revision);
-        if self.datapath != "netdev" || !self.flows.settled() || !(news || due) {
+        // Before the node's own address is on the bridge, the tunnel has nowhere to ask from.
+        let able = self.flows.settled() && self.host.in_place();
+        if self.datapath != "netdev" || !able || !(news || due) {
             return;
         }
         let Some(handle) = self.flows.handle.clone() else { return };
