@@ -137,7 +137,7 @@ fn start_daemon(layout: &Layout) -> Result<()> {
         .stderr(log)
         .spawn()
         .context("cannot start the playground's daemon")?;
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while UnixStream::connect(layout.socket()).is_err() {
         if child.try_wait()?.is_some() || Instant::now() > deadline {
             bail!(

@@ -23,7 +23,7 @@ use crate::state::{Play, Shared};
 use crate::workload;
 
 /// How long agents may take to be ready.
-const UNTIL_READY: Duration = Duration::from_secs(180);
+const UNTIL_READY: Duration = Duration::from_secs(300);
 
 /// Runs the daemon of a playground, for ever.
 ///

@@ -14,6 +14,9 @@ use crate::args::{Datapath, Role};
 use crate::layout::{Layout, Shape, node_name};
 use crate::program::{inside, run};
 
+/// Within this time a program that was started answers, however slow the machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// Children by role and number.
 #[derive(Debug, Default)]
 pub struct Processes {
@@ -203,13 +206,13 @@ pub fn path_with(shape: &Shape) -> String {
 
 /// Polls until `ready`; a child cannot be waited for in any other way than by its effects.
 fn wait_until(child: &mut Child, ready: impl Fn() -> bool) -> Result<()> {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + PATIENCE;
     while !ready() {
         if let Some(status) = child.try_wait()? {
             bail!("ended at once: {status}; see its log under log/");
         }
         if Instant::now() > deadline {
-            bail!("does not answer within 20 s; see its log under log/");
+            bail!("does not answer within {} s; see its log under log/", PATIENCE.as_secs());
         }
         std::thread::sleep(Duration::from_millis(10));
     }

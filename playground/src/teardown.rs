@@ -26,7 +26,7 @@ pub fn remove(layout: &Layout) -> Result<bool> {
         end(daemon, || alive(daemon))?;
     }
     let inodes: BTreeSet<u64> = namespaces.iter().filter_map(|path| Some(path.metadata().ok()?.ino())).collect();
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let processes = processes_in(&inodes);
         if processes.is_empty() {
@@ -131,7 +131,7 @@ fn kill_all(processes: &[Pid]) {
 
 /// Kills a process and waits until `lives` denies.
 fn end(pid: Pid, lives: impl Fn() -> bool) -> Result<()> {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while lives() {
         kill_all(&[pid]);
         if Instant::now() > deadline {

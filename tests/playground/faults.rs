@@ -45,8 +45,10 @@ fn a_pod_waits_for_a_dead_agent_and_is_plugged_in_when_it_returns() {
     play.settle(&two_pods());
     play.ok("kill agent node1");
     play.apply(&pod("shop/late", "node1"));
-    let missing = play.fails("wait --timeout 2");
-    assert!(missing.contains("node1") && missing.contains("shop/late"), "{missing}");
+    play.until("wait says what is missing where", || {
+        let missing = play.fails("wait --timeout 2");
+        (missing.contains("node1") && missing.contains("shop/late")).then_some(())
+    });
     play.ok("start agent node1");
     play.wait();
     play.all_pods_reach_each_other();

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -109,12 +110,28 @@ impl Play {
         ips.iter().map(|ip| ip["ip"].as_str().expect("an address").to_owned()).collect()
     }
 
-    /// Does a ping from a place (`exec shop/web`, `node node1`, `outside`) come back?
-    pub fn pings(&self, place: &str, address: &str) -> bool {
-        self.run(&format!("{place} -- ping -n -c 1 -W 2 {address}")).status.success()
+    /// Does a ping from a place (`exec shop/web`, `node node1`, `outside`) come back? With patience: it goes on until one does.
+    pub fn reaches(&self, place: &str, address: &str) -> bool {
+        self.run(&format!("{place} -- ping -n -c 1 -i 0.2 -w 60 {address}")).status.success()
     }
 
-    /// Every pod reaches every address of every other pod, at the first packet.
+    /// Is a place cut off from an address that it reached before, or that would answer at once?
+    pub fn is_cut_off(&self, place: &str, address: &str) -> bool {
+        !self.run(&format!("{place} -- ping -n -c 2 -i 0.2 -W 2 {address}")).status.success()
+    }
+
+    /// Asks until it is so, with a bound.
+    pub fn until<T>(&self, what: &str, ask: impl Fn() -> Option<T>) -> T {
+        let end = Instant::now() + Duration::from_secs(180);
+        loop {
+            if let Some(answer) = ask() {
+                return answer;
+            }
+            assert!(Instant::now() < end, "it did not come: {what}\n{}", self.logs());
+        }
+    }
+
+    /// Every pod reaches every address of every other pod.
     pub fn all_pods_reach_each_other(&self) {
         let pods: Vec<(String, Vec<String>)> =
             self.list("pods").iter().map(path).map(|pod| (pod.clone(), self.addresses(&pod))).collect();
@@ -124,7 +141,7 @@ impl Play {
                 assert!(!addresses.is_empty(), "{to} has addresses");
                 for address in addresses {
                     assert!(
-                        self.pings(&format!("exec {from}"), address),
+                        self.reaches(&format!("exec {from}"), address),
                         "{from} does not reach {to} at {address}\n{}",
                         self.logs()
                     );

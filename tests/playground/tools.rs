@@ -81,7 +81,7 @@ fn deleting_and_applying_at_once_makes_another_pod() {
     play.ok("delete pod a -n shop");
     play.settle(&pod("shop/a", "node1"));
     assert_ne!(play.get("pod", "shop/a")["metadata"]["uid"], before["metadata"]["uid"]);
-    assert!(play.pings("node node1", &play.addresses("shop/a")[0]));
+    assert!(play.reaches("node node1", &play.addresses("shop/a")[0]));
 }
 
 #[test]

@@ -77,7 +77,7 @@ pub fn run(args: &Args) -> Result<()> {
     let mut up = playground.command(&["up", "--nodes", &nodes, "--objects"]);
     step::shown(up.arg(&shop).args(&args.up)).with_context(|| logs.clone())?;
     println!("· waiting until every node has it in its switch");
-    step::shown(&mut playground.command(&["wait", "--timeout", "60"])).with_context(|| logs.clone())?;
+    step::shown(&mut playground.command(&["wait", "--timeout", "180"])).with_context(|| logs.clone())?;
     println!("· checking");
     let findings = shop::look(&playground).with_context(|| logs.clone())?;
     report::print(&playground, &findings, &report::Times { build: built, up: began.elapsed() });

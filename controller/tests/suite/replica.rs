@@ -43,7 +43,7 @@ impl Replica {
         let agents = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let health_listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, health) = (agents.local_addr().unwrap(), health_listener.local_addr().unwrap());
-        let times = Times { renew: Duration::from_millis(20), expiry: Duration::from_millis(200) };
+        let times = Times { renew: Duration::from_millis(50), expiry: Duration::from_secs(2) };
         let candidate = Candidate { namespace: namespace.to_owned(), replica: name.to_owned(), times };
         let setup = Setup { source, config, pki: pki.clone(), agents, health: health_listener, candidate };
         let task = tokio::spawn(async move { run::serve(setup, std::future::pending()).await.unwrap() });

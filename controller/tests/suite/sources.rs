@@ -13,7 +13,7 @@ use crate::api_server::ApiServer;
 use crate::folders::Folders;
 
 /// Longer than anything here takes: reached only by a failure.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 fn block(name: &str) -> Key {
     Key::cluster(Kind::AddressBlock, name)

@@ -24,7 +24,7 @@ use weft_agent::netlink::netns;
 use weft_agent::stream::proto::node_state_server::{NodeState, NodeStateServer};
 
 /// What a test waits for comes by then, however loaded the machine is.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 pub fn may_run() -> bool {
     let root = nix::unistd::geteuid().is_root();
@@ -72,9 +72,11 @@ pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 pub struct Namespace(pub String);
 
 impl Namespace {
+    /// The process is part of the name: several runs live side by side.
     pub fn new(name: &str) -> Namespace {
-        run("ip", &["netns", "add", name]);
-        let namespace = Namespace(name.to_owned());
+        let name = format!("{name}-{}", std::process::id());
+        run("ip", &["netns", "add", &name]);
+        let namespace = Namespace(name);
         namespace.run(&["ip", "link", "set", "lo", "up"]);
         namespace
     }
@@ -101,9 +103,9 @@ impl Namespace {
             .is_ok_and(|status| status.success())
     }
 
-    /// Whether a ping gets there; the flows are there already, so one of a few must.
+    /// Whether a ping is answered, with patience: it goes on until it is.
     pub fn pings(&self, address: &str) -> bool {
-        self.succeeds(&["ping", "-c", "3", "-i", "0.2", "-W", "2", address])
+        self.succeeds(&["ping", "-n", "-c", "1", "-i", "0.2", "-w", "60", address])
     }
 }
 
@@ -373,7 +375,7 @@ impl Drop for Node {
         let pids = PathBuf::from(self.path("ovs"));
         // The namespace goes after them.
         for name in ["ovs-vswitchd.pid", "ovsdb-server.pid"] {
-            let end = Instant::now() + Duration::from_secs(5);
+            let end = Instant::now() + PATIENCE;
             while pids.join(name).exists() && Instant::now() < end {
                 std::thread::sleep(Duration::from_millis(10));
             }

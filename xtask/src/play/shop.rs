@@ -109,7 +109,7 @@ fn survives(playground: &Playground) -> Result<bool> {
     let of = |pods: Vec<Pod>| pods.into_iter().find(|pod| pod.name == "shop/db-0").map(|pod| pod.addresses);
     let before = of(pods(playground)?);
     playground.run(&["delete", "pod", "db-0", "-n", "shop"])?;
-    playground.run(&["wait", "--timeout", "60"])?;
+    playground.run(&["wait", "--timeout", "180"])?;
     let after = of(pods(playground)?);
     Ok(before.is_some() && before == after)
 }
