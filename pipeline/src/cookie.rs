@@ -32,6 +32,18 @@ pub enum Kind {
     Peer,
     /// A pod of this node.
     Pod,
+    /// All pods that no policy can tell apart.
+    Identity,
+    /// Addresses that lie in the same blocks of policies.
+    Region,
+    /// Ports that policies name.
+    Ports,
+    /// A prefix that policies name.
+    Prefix,
+    /// A NetworkPolicy.
+    Policy,
+    /// An address with an identity behind it.
+    Address,
 }
 
 impl Kind {
@@ -44,6 +56,12 @@ impl Kind {
             Kind::Route => "Route",
             Kind::Peer => "Peer",
             Kind::Pod => "Pod",
+            Kind::Identity => "Identity",
+            Kind::Region => "Region",
+            Kind::Ports => "Ports",
+            Kind::Prefix => "Prefix",
+            Kind::Policy => "Policy",
+            Kind::Address => "Address",
         }
     }
 }
@@ -53,7 +71,8 @@ impl Kind {
 pub struct Subject {
     /// The kind.
     pub kind: Kind,
-    /// `shop/web-0` for a pod, `default/10.10.3.0/26` for a route, a name for the rest, empty for the node.
+    /// `shop/web-0` for a pod or a policy, `default/10.10.3.0/26` for a route, a number for an identity, a name for the
+    /// rest, empty for the node.
     pub name: String,
 }
 

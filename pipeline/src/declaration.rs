@@ -132,15 +132,11 @@ fn readers(faults: &mut Vec<String>) {
         }
     }
     for register in register::ALL {
-        if !tables::ALL.iter().any(|table| table.reads.contains(&register)) && !FOR_LATER.contains(&register.name) {
+        if !tables::ALL.iter().any(|table| table.reads.contains(&register)) {
             faults.push(format!("nobody reads {}", register.name));
         }
     }
 }
-
-/// Fields that only tables to come will read.
-const FOR_LATER: [&str; 6] =
-    ["DestinationIdentity", "Denied", "EgressRule", "IngressRule", "SourceRegion", "DestinationRegion"];
 
 /// What flows do that the declaration of their table does not say.
 pub fn undeclared<'a>(flows: impl IntoIterator<Item = &'a Flow>) -> Vec<String> {
@@ -202,6 +198,7 @@ fn check_action(action: &Action, table: &Table, say: &mut dyn FnMut(String)) {
             check_run(&Run::from(*dst), writes, &mut |what| say(format!("measures into {what}")));
         }
         Action::Ct(ct) => {
+            ct.exec.iter().for_each(|action| check_action(action, table, say));
             if let Zone::Field(zone) = ct.zone {
                 check_run(&Run::from(zone), reads, &mut |what| say(format!("tracks in {what}")));
             }

@@ -26,27 +26,33 @@ struct Entry {
 impl Directory {
     /// Takes the names that an object brings.
     pub fn learn(&mut self, fact: &Fact) {
-        for subject in subjects(fact) {
-            let known = self.subjects.entry(subject.hash()).or_insert_with(|| Vec::with_capacity(1));
-            match known.binary_search_by(|entry| entry.subject.cmp(&subject)) {
-                Ok(index) => known[index].holders += 1,
-                Err(index) => known.insert(index, Entry { subject, holders: 1 }),
-            }
+        subjects(fact).into_iter().for_each(|subject| self.learn_subject(subject));
+    }
+
+    /// Takes a name.
+    pub fn learn_subject(&mut self, subject: Subject) {
+        let known = self.subjects.entry(subject.hash()).or_insert_with(|| Vec::with_capacity(1));
+        match known.binary_search_by(|entry| entry.subject.cmp(&subject)) {
+            Ok(index) => known[index].holders += 1,
+            Err(index) => known.insert(index, Entry { subject, holders: 1 }),
         }
     }
 
     /// Drops the names that an object brought, once for each time it was learnt.
     pub fn forget(&mut self, fact: &Fact) {
-        for subject in subjects(fact) {
-            let hash = subject.hash();
-            let Some(known) = self.subjects.get_mut(&hash) else { continue };
-            if let Some(entry) = known.iter_mut().find(|entry| entry.subject == subject) {
-                entry.holders -= 1;
-            }
-            known.retain(|entry| entry.holders > 0);
-            if known.is_empty() {
-                self.subjects.remove(&hash);
-            }
+        subjects(fact).iter().for_each(|subject| self.forget_subject(subject));
+    }
+
+    /// Drops a name, once for each time it was learnt.
+    pub fn forget_subject(&mut self, subject: &Subject) {
+        let hash = subject.hash();
+        let Some(known) = self.subjects.get_mut(&hash) else { return };
+        if let Some(entry) = known.iter_mut().find(|entry| entry.subject == *subject) {
+            entry.holders -= 1;
+        }
+        known.retain(|entry| entry.holders > 0);
+        if known.is_empty() {
+            self.subjects.remove(&hash);
         }
     }
 

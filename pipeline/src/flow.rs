@@ -5,6 +5,7 @@
 use crate::cookie::{Cookie, Subject};
 use crate::family::Family;
 use crate::object::Mac;
+use crate::policy::Clause;
 use crate::register::Register;
 use crate::table::{Band, Miss, Rule, Status, Table};
 use rust_openflow::action::Controller;
@@ -105,6 +106,17 @@ impl Draft {
         }
         self.flow.matching = self.flow.matching.prefix(field, address, length);
         self
+    }
+
+    /// Stands on a page: so much higher than the rule says.
+    pub fn page(mut self, page: u16) -> Draft {
+        self.flow.priority += page;
+        self
+    }
+
+    /// Is a clause of a conjunction.
+    pub fn conjunction(self, clause: Clause) -> Draft {
+        self.action(Action::conjunction(clause.rule, (clause.number, clause.of)))
     }
 
     /// Matches IP of a family.

@@ -14,6 +14,7 @@ pub mod flow;
 pub mod local;
 pub mod object;
 pub mod plan;
+pub mod policy;
 pub mod print;
 pub mod punt;
 pub mod realizer;

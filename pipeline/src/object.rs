@@ -2,10 +2,15 @@
 //!
 //! An object that cannot be read yields a [`Problem`] that names it, and no flows; the rest of the node goes on.
 
+mod policy;
+
+pub use policy::{Address, Block, Direction, Identity, Isolation, Peers, Rule, identity_subject};
+
 use crate::cookie::{Kind, Subject};
 use api::node::{self, Problem, object};
 use ipnetwork::IpNetwork;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Name of the network whose pods can reach hosts and the world.
 pub const DEFAULT_NETWORK: &str = "default";
@@ -39,9 +44,9 @@ impl Network {
 /// Which header the tunnel puts before a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encapsulation {
-    /// Geneve, with the sender's identity in an option.
+    /// Geneve, with the sender's identity in an option of its header.
     Geneve,
-    /// VXLAN, which carries no identity.
+    /// VXLAN, with the sender's identity, 16 bits, in the extension for group policy.
     Vxlan,
 }
 
@@ -121,6 +126,14 @@ pub enum Fact {
     Route(Route),
     /// A pod here.
     Pod(Pod),
+    /// What holds for the pods of an identity.
+    Identity(Identity),
+    /// Whom and what a rule admits.
+    Rule(Arc<Rule>),
+    /// A set of peers.
+    Peers(Arc<Peers>),
+    /// The identity behind an address.
+    Address(Address),
     /// A pod that the controller could not give what it needs, or a kind that this build does not know: no flows.
     Nothing,
 }
@@ -138,6 +151,12 @@ enum Fault {
     Vni(u32),
     #[error("conntrack zone {0} is not between 1 and 65535")]
     Zone(u32),
+    #[error("protocol {0} with ports {1} to {2} is nothing that a policy can name")]
+    Ports(u32, u32, u32),
+    #[error("neither ingress nor egress")]
+    Direction,
+    #[error("its content is for another key")]
+    Key,
     #[error("no addresses")]
     Empty,
 }
@@ -154,6 +173,10 @@ impl Fact {
             Some(object::Kind::Subnet(s)) => subnet(s).map(Fact::Subnet),
             Some(object::Kind::Route(r)) => route(r).map(Fact::Route),
             Some(object::Kind::Pod(p)) if p.problem.is_none() => pod(p).map(Fact::Pod),
+            Some(object::Kind::Identity(i)) => policy::identity(i, &object.key).map(Fact::Identity),
+            Some(object::Kind::Rule(r)) => policy::rule(r, &object.key).map(Arc::new).map(Fact::Rule),
+            Some(object::Kind::Peers(p)) => policy::peers(p, &object.key).map(Arc::new).map(Fact::Peers),
+            Some(object::Kind::Address(a)) => policy::address(a).map(Fact::Address),
             Some(_) | None => Ok(Fact::Nothing),
         };
         fact.map_err(|fault| Problem {
@@ -165,25 +188,23 @@ impl Fact {
 
     /// What the object's own flows are for; `None` where it has none.
     pub fn subject(&self) -> Option<Subject> {
-        let (kind, name) = match self {
-            Fact::Config(_) | Fact::Nothing => return None,
-            Fact::Peer(p) => (Kind::Peer, p.name.clone()),
-            Fact::Subnet(s) => (Kind::Subnet, s.name.clone()),
-            Fact::Route(r) => (Kind::Route, r.name()),
-            Fact::Pod(p) => (Kind::Pod, p.name.clone()),
-        };
-        Some(Subject { kind, name })
+        match self {
+            Fact::Config(_) | Fact::Peers(_) | Fact::Nothing => None,
+            Fact::Peer(peer) => Some(peer.subject()),
+            Fact::Subnet(subnet) => Some(subnet.subject()),
+            Fact::Route(route) => Some(route.subject()),
+            Fact::Pod(pod) => Some(pod.subject()),
+            Fact::Identity(identity) => Some(identity.subject()),
+            Fact::Rule(rule) => Some(rule.subject()),
+            Fact::Address(address) => Some(address.subject()),
+        }
     }
 }
 
 impl Route {
-    fn name(&self) -> String {
-        format!("{}/{}", self.network, self.cidr)
-    }
-
     /// What its flows are for.
     pub fn subject(&self) -> Subject {
-        Subject { kind: Kind::Route, name: self.name() }
+        Subject { kind: Kind::Route, name: format!("{}/{}", self.network, self.cidr) }
     }
 }
 

@@ -47,6 +47,11 @@ impl Plan {
         self.flows.get(key).and_then(|claims| claims.first()).map(|claim| &claim.flow)
     }
 
+    /// Whether an owner wants any flow.
+    pub fn owns(&self, owner: &str) -> bool {
+        self.owned.contains_key(owner)
+    }
+
     /// Gives an owner these flows in place of those it had; `before` keeps what held at each key that may be another now.
     pub fn put(&mut self, owner: &str, flows: Vec<Flow>, before: &mut Before) {
         let new: BTreeMap<FlowKey, Flow> = flows.into_iter().map(|flow| (flow.key(), flow)).collect();

@@ -2,14 +2,15 @@
 //!
 //! Each object's flows are a function of the object, the [`Ground`] and, for a pod, its port. So a change recomputes what
 //! it names, and a change of the ground what stands on it (the node's own flows and those of subnets: never those of pods,
-//! routes and peers). [`Realizer::from_scratch`] computes the same from nothing; a property test holds the two equal.
+//! routes and peers). Only policy joins objects; [`Policy`] says which of those flows a change touches. [`Realizer::from_scratch`] computes the same from nothing; a property test holds the two equal.
 
 use crate::cookie::{Cookie, Subject};
 use crate::diff::FlowChange;
 use crate::explain::{self, Directory};
 use crate::local::Local;
-use crate::object::{Config, Fact};
+use crate::object::{Config, Direction, Fact};
 use crate::plan::{Before, Plan};
+use crate::policy::{Policy, Stage};
 use crate::tables::{self, Ground};
 use crate::{flow::Draft, punt};
 use api::inspect::CookieMeaning;
@@ -27,6 +28,7 @@ pub struct Realizer {
     problems: BTreeMap<String, Problem>,
     local: Local,
     ground: Option<Ground>,
+    policy: Policy,
     plan: Plan,
     directory: Directory,
 }
@@ -52,6 +54,7 @@ impl Realizer {
         for key in keys {
             realizer.realize(&key, &mut before);
         }
+        realizer.judge(&mut before);
         realizer
     }
 
@@ -65,6 +68,7 @@ impl Realizer {
         for key in removed {
             if let Some(fact) = self.facts.remove(&key) {
                 self.directory.forget(&fact);
+                self.policy.replace(Some(&fact), None);
             }
             self.problems.remove(&key);
             keys.insert(key);
@@ -112,6 +116,9 @@ impl Realizer {
     /// Objects that cannot be realized, with the reason, and objects that claim what another has.
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = self.problems.clone();
+        for problem in self.policy.problems() {
+            problems.entry(problem.key.clone()).or_insert(problem);
+        }
         for (key, owners) in self.plan.conflicts() {
             let (holder, others) = owners.split_first().expect("a conflict has owners");
             for other in others {
@@ -131,7 +138,23 @@ impl Realizer {
 
     /// What a cookie stands for on this node; `None`: not one of ours, or no longer used.
     pub fn explain(&self, cookie: u64) -> Option<CookieMeaning> {
-        explain::cookie(cookie, &self.directory)
+        let mut meaning = explain::cookie(cookie, &self.directory)?;
+        meaning.sentence += &self.isolated_by(cookie).unwrap_or_default();
+        Some(meaning)
+    }
+
+    /// Who isolates, where a cookie is of a flow that refuses what no rule admits.
+    fn isolated_by(&self, cookie: u64) -> Option<String> {
+        let rule = explain::rule(cookie)?;
+        let direction = Direction::BOTH.into_iter().find(|direction| Stage::of(*direction).isolated == rule)?;
+        let object = explain::cookie(cookie, &self.directory)?.object;
+        let isolation = self.policy.isolation(direction, object.parse().ok()?)?;
+        Some(format!(" Isolated by {}.", isolation.policies.join(", ")))
+    }
+
+    /// What policy says, by identity and rule.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// Names of the objects that cookies stand for.
@@ -146,10 +169,11 @@ impl Realizer {
     }
 
     fn read(&mut self, object: Object) {
-        if let Some(old) = self.facts.remove(&object.key) {
-            self.directory.forget(&old);
-        }
-        match Fact::parse(&object) {
+        let old = self.facts.remove(&object.key);
+        old.iter().for_each(|old| self.directory.forget(old));
+        let parsed = Fact::parse(&object);
+        self.policy.replace(old.as_ref(), parsed.as_ref().ok());
+        match parsed {
             Ok(fact) => {
                 self.problems.remove(&object.key);
                 self.directory.learn(&fact);
@@ -167,6 +191,9 @@ impl Realizer {
         let ground = self.ground_now();
         if ground != self.ground {
             let appeared = ground.is_some() != self.ground.is_some();
+            if appeared {
+                self.policy.touch_all();
+            }
             self.ground = ground;
             self.stand(&mut before);
             let stands = |(_, fact): &(&String, &Fact)| appeared || matches!(fact, Fact::Subnet(_));
@@ -175,6 +202,7 @@ impl Realizer {
         for key in &keys {
             self.realize(key, &mut before);
         }
+        self.judge(&mut before);
         before.changes(&self.plan)
     }
 
@@ -198,13 +226,27 @@ impl Realizer {
         };
         self.plan.put(key, wanted, before);
     }
+
+    /// Makes the flows again that belong to no single object, as far as something touched them.
+    fn judge(&mut self, before: &mut Before) {
+        for (key, drafts) in self.policy.flush() {
+            let owner = key.to_string();
+            let wanted = if self.ground.is_some() { flows(drafts) } else { Vec::new() };
+            match (self.plan.owns(&owner), wanted.is_empty()) {
+                (false, false) => self.directory.learn_subject(key.subject()),
+                (true, true) => self.directory.forget_subject(&key.subject()),
+                _ => {}
+            }
+            self.plan.put(&owner, wanted, before);
+        }
+    }
 }
 
 /// The flows of one object: a function of the object, the ground and, for a pod, its port.
 fn contribution(fact: &Fact, ground: &Ground, port: Option<u32>) -> Vec<Draft> {
     let gateway = ground.config.gateway_mac;
     match fact {
-        Fact::Config(_) | Fact::Nothing => Vec::new(),
+        Fact::Config(_) | Fact::Peers(_) | Fact::Nothing => Vec::new(),
         Fact::Peer(peer) => [tables::spoof_guard::peer(peer), tables::route::peer(peer)].concat(),
         Fact::Route(route) => tables::route::route(route),
         Fact::Subnet(subnet) => [
@@ -214,6 +256,12 @@ fn contribution(fact: &Fact, ground: &Ground, port: Option<u32>) -> Vec<Draft> {
             tables::route::subnet(subnet, gateway),
         ]
         .concat(),
+        Fact::Identity(identity) => {
+            [tables::egress_target::identity(identity), tables::ingress_target::identity(identity)].concat()
+        }
+        Fact::Rule(rule) if rule.is_unrestricted() => Vec::new(),
+        Fact::Rule(rule) => vec![Stage::of(rule.direction).admitted(rule)],
+        Fact::Address(address) => tables::destination_identity::address(address),
         Fact::Pod(pod) => port.map_or_else(Vec::new, |port| {
             [
                 tables::classify::pod(pod, port),

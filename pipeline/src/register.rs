@@ -143,7 +143,7 @@ pub static DESTINATION_IDENTITY: Register = Register {
     field: Field::Reg2,
     first: 0,
     last: 31,
-    purpose: "Identity of the receiver, as far as this node knows it; 0 else.",
+    purpose: "Identity of the receiver, as far as it matters; 0 else.",
     values: &[(1, "ThisHost"), (2, "OtherNode"), (3, "World")],
 };
 

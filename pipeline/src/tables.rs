@@ -5,12 +5,17 @@ pub mod classify;
 pub mod commit;
 pub mod ct_state;
 pub mod ct_track;
+pub mod destination_identity;
+pub mod destination_region;
+pub mod egress_policy;
 pub mod egress_target;
+pub mod ingress_policy;
 pub mod ingress_target;
 pub mod neighbor;
 pub mod output;
 pub mod reserved;
 pub mod route;
+pub mod source_region;
 pub mod spoof_guard;
 
 use crate::object::Config;
@@ -27,16 +32,16 @@ pub static ALL: [&Table; 21] = [
     &reserved::SERVICE_AFFINITY,
     &reserved::SERVICE,
     &egress_target::TABLE,
-    &reserved::DESTINATION_IDENTITY,
-    &reserved::DESTINATION_REGION,
+    &destination_identity::TABLE,
+    &destination_region::TABLE,
     &reserved::EGRESS_ADMIN,
-    &reserved::EGRESS_POLICY,
+    &egress_policy::TABLE,
     &reserved::EGRESS_BASELINE,
     &route::TABLE,
     &reserved::INGRESS_ADMIN,
     &ingress_target::TABLE,
-    &reserved::SOURCE_REGION,
-    &reserved::INGRESS_POLICY,
+    &source_region::TABLE,
+    &ingress_policy::TABLE,
     &reserved::INGRESS_BASELINE,
     &commit::TABLE,
     &output::TABLE,
@@ -67,6 +72,8 @@ pub fn base(ground: Option<&Ground>) -> Vec<Draft> {
         drafts.extend(spoof_guard::base());
         drafts.extend(ct_track::base());
         drafts.extend(ct_state::base());
+        drafts.extend(destination_identity::own_host(&ground.config));
+        drafts.extend(ingress_target::base());
         drafts.extend(route::base());
         drafts.extend(route::own_host(&ground.config));
         drafts.extend(commit::base(ground));

@@ -9,6 +9,7 @@
 
 mod node;
 mod packet;
+mod policy;
 mod text;
 pub mod trace;
 mod verdict;

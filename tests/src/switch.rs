@@ -83,8 +83,11 @@ impl Switch {
         .map(str::to_owned)
         .collect();
         for Port { name, number, kind } in ports {
-            let tunnel =
-                if *kind == "dummy" { "" } else { " options:remote_ip=flow options:key=flow options:csum=true" };
+            let tunnel = match *kind {
+                "dummy" => "",
+                "vxlan" => " options:remote_ip=flow options:key=flow options:csum=true options:exts=gbp",
+                _ => " options:remote_ip=flow options:key=flow options:csum=true",
+            };
             let port = format!(
                 "-- add-port {BRIDGE} {name} -- set interface {name} type={kind} ofport_request={number}{tunnel}"
             );

@@ -3,7 +3,8 @@
 use super::*;
 use crate::declaration;
 use crate::local::Gateway;
-use api::node::{self, object::Kind as Body};
+use crate::policy::tests as policy;
+use api::node::{self, Direction, object::Kind as Body};
 use proptest::prelude::*;
 use std::collections::HashMap;
 
@@ -96,6 +97,9 @@ fn sample() -> Vec<Object> {
         pod("b", "default", 6),
         pod("t", "tenant", 5),
     ]
+    .into_iter()
+    .chain(policy::sample())
+    .collect()
 }
 
 fn full() -> Realizer {
@@ -216,6 +220,17 @@ fn alphabet() -> Vec<Object> {
         pod("a", "default", 6),
         pod("b", "default", 5),
         peer(2),
+        policy::identity(261, Some(&[11, 14, 15]), None),
+        policy::identity(262, None, None),
+        policy::rule(11, Direction::Ingress, &["near"], &[(6, 80, 80)]),
+        policy::rule(12, Direction::Egress, &["far", "web"], &[]),
+        policy::rule(14, Direction::Ingress, &["far"], &[(17, 0, 65535), (6, 80, 81)]),
+        policy::rule(15, Direction::Ingress, &["near", "far"], &[(6, 80, 80)]),
+        policy::rule(22, Direction::Unspecified, &[], &[]),
+        policy::peers("near", &[262, 300, 302], &[("10.1.0.0/16", &[]), ("10.1.0.0/16", &["10.1.2.0/24"])]),
+        policy::peers("far", &[300], &[("10.0.0.0/8", &["10.0.0.0/9"]), ("fd00::/8", &["fd00::/8"])]),
+        policy::peers("web", &[], &[("0.0.0.0/0", &[])]),
+        policy::address("10.10.1.7", 301),
         Object { key: "rule/later".into(), digest: 1, kind: None },
         object("pod/shop/b", Body::Pod(node::Pod::default())),
     ]);

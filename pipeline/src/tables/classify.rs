@@ -22,7 +22,15 @@ pub static TABLE: Table = Table {
     miss: Miss::Drop,
     reads: &[],
     writes: &[&reg::SOURCE_CLASS, &reg::DEFAULT_NETWORK, &reg::SOURCE_IDENTITY, &reg::ZONE, &reg::NETWORK],
-    matches: &[Field::InPort, Field::EthType, Field::Ipv4Src, Field::Ipv6Src, Field::TunId, Field::TunMetadata0],
+    matches: &[
+        Field::InPort,
+        Field::EthType,
+        Field::Ipv4Src,
+        Field::Ipv6Src,
+        Field::TunId,
+        Field::TunGbpId,
+        Field::TunMetadata0,
+    ],
     rewrites: &[],
     next: &[&super::spoof_guard::TABLE],
     rules: &[&POD_PORT, &HOST_ADDRESS, &HOST_FORWARDED, &TUNNEL_NETWORK],
@@ -65,7 +73,7 @@ static TUNNEL_NETWORK: Rule = Rule {
     kind: Kind::Network,
     priority: Band::Allow.rank(0),
     verdict: Verdict::Continue,
-    sentence: "What comes in at the tunnel with the VNI of network {} is of that network; a Geneve option says who sent it.",
+    sentence: "What comes in at the tunnel with the VNI of network {} is of that network; its header says who sent it.",
 };
 
 /// The flows of a pod behind a port.
@@ -102,7 +110,7 @@ pub fn network(subnet: &Subnet, ground: &Ground) -> Vec<Draft> {
             .set(&reg::SOURCE_CLASS, source::TUNNEL);
         let draft = match ground.config.encapsulation {
             Encapsulation::Geneve => draft.copy(Field::TunMetadata0.range(0, 31), reg::SOURCE_IDENTITY.bits()),
-            Encapsulation::Vxlan => draft,
+            Encapsulation::Vxlan => draft.copy(Field::TunGbpId, reg::SOURCE_IDENTITY.field.range(0, 15)),
         };
         drafts.push(enter(draft, network));
     }

@@ -1,9 +1,13 @@
 //! Commit: a connection that nothing has refused becomes known, in both directions, from its first packet.
 //!
+//! What policy has refused ends here. If it belongs to a connection that was permitted once, that is marked, so that its
+//! replies end too (CtState): a permission that goes takes its connections along. A packet that is permitted again takes
+//! the mark away. `ct_label` says which rules let a connection open; nothing is judged by it.
+//!
 //! Here also what is for the tunnel is measured, because the answer has to be known in Output and a flow cannot branch.
 
 use super::Ground;
-use super::ct_state::{state, with_state};
+use super::ct_state::{mark, state, with_state};
 use crate::cookie::{Kind, Subject};
 use crate::family::Family;
 use crate::flow::Draft;
@@ -15,15 +19,15 @@ use rust_openflow::{Action, Ct, Field};
 pub static TABLE: Table = Table {
     id: 140,
     name: "Commit",
-    purpose: "Commits new connections that nothing has refused; measures what is for the tunnel.",
+    purpose: "Drops what policy has refused; commits new connections that nothing has; measures what is for the tunnel.",
     status: Status::Used,
     miss: Miss::Goto(&super::output::TABLE),
-    reads: &[&reg::DESTINATION_CLASS, &reg::ZONE],
+    reads: &[&reg::DESTINATION_CLASS, &reg::ZONE, &reg::DENIED, &reg::EGRESS_RULE, &reg::INGRESS_RULE],
     writes: &[&reg::OVERSIZED],
-    matches: &[Field::EthType, Field::CtState],
-    rewrites: &[],
+    matches: &[Field::EthType, Field::CtState, Field::CtMark],
+    rewrites: &[Field::CtMark, Field::CtLabel],
     next: &[&super::output::TABLE],
-    rules: &[&INVALID_TO_POD, &NEW_REMOTE, &NEW, &REMOTE],
+    rules: &[&INVALID_TO_POD, &NEW_REMOTE, &NEW, &REMOTE, &DENIED_ESTABLISHED, &DENIED, &UNBLOCKED_REMOTE, &UNBLOCKED],
 };
 
 static INVALID_TO_POD: Rule = Rule {
@@ -66,29 +70,96 @@ static REMOTE: Rule = Rule {
     sentence: "A packet for the tunnel is measured.",
 };
 
+static DENIED_ESTABLISHED: Rule = Rule {
+    table: 140,
+    number: 5,
+    name: "DeniedEstablished",
+    kind: Kind::Node,
+    priority: Band::Exception.rank(20),
+    verdict: Verdict::Ignore,
+    sentence: "What policy no longer lets pass blocks its connection, so that its replies end too.",
+};
+
+static DENIED: Rule = Rule {
+    table: 140,
+    number: 6,
+    name: "Denied",
+    kind: Kind::Node,
+    priority: Band::Exception.rank(10),
+    verdict: Verdict::Ignore,
+    sentence: "What policy has refused, and counted, ends here.",
+};
+
+static UNBLOCKED_REMOTE: Rule = Rule {
+    table: 140,
+    number: 7,
+    name: "UnblockedRemote",
+    kind: Kind::Node,
+    priority: Band::Allow.rank(30),
+    verdict: Verdict::Continue,
+    sentence: "A packet through the tunnel that policy lets pass again unblocks its connection, and is measured.",
+};
+
+static UNBLOCKED: Rule = Rule {
+    table: 140,
+    number: 8,
+    name: "Unblocked",
+    kind: Kind::Node,
+    priority: Band::Allow.rank(20),
+    verdict: Verdict::Continue,
+    sentence: "A packet that policy lets pass again unblocks its connection.",
+};
+
 /// Bytes of an Ethernet header, which the switch counts and the MTU does not.
 const ETHERNET_HEADER: u16 = 14;
 
 /// The flows of the node itself.
 pub fn base(ground: &Ground) -> Vec<Draft> {
     let node = Subject::node();
-    let commit = || Ct::zone_from(reg::ZONE.bits()).commit();
     let to_pod = INVALID_TO_POD.draft(&node).when(&reg::DESTINATION_CLASS, destination::POD);
-    let mut drafts = vec![with_state(to_pod, state::INVALID).drop()];
+    let mut drafts = vec![with_state(to_pod, state::INVALID).drop(), denied(&DENIED).drop()];
     for family in Family::BOTH {
-        let new = with_state(NEW.draft(&node), state::NEW).family(family).ct(commit());
-        drafts.push(new.goto(&super::output::TABLE));
+        let denied = with_state(denied(&DENIED_ESTABLISHED), state::ESTABLISHED).family(family);
+        drafts.push(denied.test_masked(Field::CtMark, 0, mark::BLOCKED).ct(blocked(true)));
+        drafts.extend([&NEW, &UNBLOCKED].map(|rule| commit(rule, family).goto(&super::output::TABLE)));
     }
     if ground.mtu == 0 {
         return drafts;
     }
     let length = ground.mtu.saturating_add(ETHERNET_HEADER);
-    let measure = || Action::CheckPktLarger { length, dst: reg::OVERSIZED.bits() };
+    let measure = |draft: Draft| {
+        let draft = draft.when(&reg::DESTINATION_CLASS, destination::TUNNEL);
+        let draft = draft.action(Action::CheckPktLarger { length, dst: reg::OVERSIZED.bits() });
+        draft.goto(&super::output::TABLE)
+    };
     for family in Family::BOTH {
-        let new = with_state(NEW_REMOTE.draft(&node), state::NEW).when(&reg::DESTINATION_CLASS, destination::TUNNEL);
-        drafts.push(new.family(family).ct(commit()).action(measure()).goto(&super::output::TABLE));
+        drafts.extend([&NEW_REMOTE, &UNBLOCKED_REMOTE].map(|rule| measure(commit(rule, family))));
     }
-    let remote = REMOTE.draft(&node).when(&reg::DESTINATION_CLASS, destination::TUNNEL);
-    drafts.push(remote.action(measure()).goto(&super::output::TABLE));
+    drafts.push(measure(REMOTE.draft(&node)));
     drafts
+}
+
+fn denied(rule: &'static Rule) -> Draft {
+    rule.draft(&Subject::node()).when(&reg::DENIED, 1)
+}
+
+/// Commits the connection of what has passed: a new one with the rules that admitted it, a blocked one without its mark.
+fn commit(rule: &'static Rule, family: Family) -> Draft {
+    let draft = rule.draft(&Subject::node()).family(family);
+    if *rule == NEW || *rule == NEW_REMOTE {
+        let label = |register: &reg::Register, first: u16| {
+            Action::copy(register.bits(), Field::CtLabel.range(first, first + 31))
+        };
+        let ct = tracked().exec(label(&reg::INGRESS_RULE, 0)).exec(label(&reg::EGRESS_RULE, 32));
+        return with_state(draft, state::NEW).ct(ct);
+    }
+    draft.test_masked(Field::CtMark, mark::BLOCKED, mark::BLOCKED).ct(blocked(false))
+}
+
+fn blocked(yes: bool) -> Ct {
+    tracked().exec(Action::set_masked(Field::CtMark, if yes { mark::BLOCKED } else { 0 }, mark::BLOCKED))
+}
+
+fn tracked() -> Ct {
+    Ct::zone_from(reg::ZONE.bits()).commit()
 }

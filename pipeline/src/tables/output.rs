@@ -39,6 +39,7 @@ pub static TABLE: Table = Table {
         Field::NdOptionsType,
         Field::NdTll,
         Field::TunId,
+        Field::TunGbpId,
         Field::TunMetadata0,
     ],
     next: &[],
@@ -112,7 +113,7 @@ static TUNNEL: Rule = Rule {
     kind: Kind::Node,
     priority: Band::Allow.rank(0),
     verdict: Verdict::Deliver,
-    sentence: "To another node by the tunnel, with the network and, over Geneve, the sender's identity.",
+    sentence: "To another node by the tunnel, with the network and the sender's identity.",
 };
 
 /// Flags solicited and override of a neighbour advertisement, with the reserved bits (RFC 4861 section 4.4).
@@ -155,10 +156,11 @@ pub fn base(ground: &Ground) -> Vec<Draft> {
     drafts
 }
 
-/// Writes who sent the packet into the tunnel header, where it has room for that.
+/// Writes who sent the packet into the tunnel header.
 fn identify(draft: Draft, encapsulation: Encapsulation, from_host: bool) -> Draft {
     match encapsulation {
-        Encapsulation::Vxlan => draft,
+        Encapsulation::Vxlan if from_host => draft.write(Field::TunGbpId, IDENTITY_REMOTE_NODE.into()),
+        Encapsulation::Vxlan => draft.copy(reg::SOURCE_IDENTITY.field.range(0, 15), Field::TunGbpId),
         Encapsulation::Geneve if from_host => draft.write(Field::TunMetadata0, IDENTITY_REMOTE_NODE.into()),
         Encapsulation::Geneve => draft.copy(reg::SOURCE_IDENTITY.bits(), Field::TunMetadata0.range(0, 31)),
     }

@@ -36,21 +36,12 @@ reserved!(
     super::egress_target::TABLE
 );
 reserved!(
-    DESTINATION_IDENTITY,
-    66,
-    "DestinationIdentity",
-    "Finds the identity behind the address that an isolated pod sends to.",
-    DESTINATION_REGION
+    EGRESS_ADMIN,
+    70,
+    "EgressAdmin",
+    "Judges by the admin tier what a pod may send.",
+    super::egress_policy::TABLE
 );
-reserved!(
-    DESTINATION_REGION,
-    68,
-    "DestinationRegion",
-    "Finds in which prefixes of policies the address lies that an isolated pod sends to.",
-    EGRESS_ADMIN
-);
-reserved!(EGRESS_ADMIN, 70, "EgressAdmin", "Judges by the admin tier what a pod may send.", EGRESS_POLICY);
-reserved!(EGRESS_POLICY, 80, "EgressPolicy", "Judges by NetworkPolicy what a pod may send.", EGRESS_BASELINE);
 reserved!(
     EGRESS_BASELINE,
     90,
@@ -65,14 +56,6 @@ reserved!(
     "Judges by the admin tier what a pod may receive.",
     super::ingress_target::TABLE
 );
-reserved!(
-    SOURCE_REGION,
-    116,
-    "SourceRegion",
-    "Finds in which prefixes of policies the sender of a packet to an isolated pod lies.",
-    INGRESS_POLICY
-);
-reserved!(INGRESS_POLICY, 120, "IngressPolicy", "Judges by NetworkPolicy what a pod may receive.", INGRESS_BASELINE);
 reserved!(
     INGRESS_BASELINE,
     130,

@@ -1,5 +1,6 @@
 //! `node.yaml`: a node's state in few words. What every scenario has in common has a default.
 
+use super::policy::Policy;
 use anyhow::{Context, Result};
 use api::node::{self, Object, object::Kind};
 use pipeline::print::Names;
@@ -11,7 +12,7 @@ pub const GATEWAY_MAC: &str = "0a:57:45:46:54:01";
 
 /// A node's state.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Node {
     /// `geneve` or `vxlan`.
     #[serde(default = "geneve")]
@@ -33,6 +34,9 @@ pub struct Node {
     /// Pods here.
     #[serde(default)]
     pub pods: Vec<Pod>,
+    /// NetworkPolicy, compiled.
+    #[serde(default, flatten)]
+    pub policy: Policy,
 }
 
 /// A logical switch.
@@ -165,6 +169,7 @@ impl Node {
         objects.extend(self.routes.iter().map(route));
         objects.extend(self.peers.iter().map(peer));
         objects.extend(self.pods.iter().map(|pod| self.pod_object(pod)));
+        objects.extend(self.policy.objects());
         objects
     }
 

@@ -3,7 +3,7 @@
 use super::node::{self, GATEWAY_MAC, HOST_MAC, HOST_PORT, Node, STRAY_PORT, TUNNEL_PORT};
 use anyhow::{Context, Result, bail};
 use pipeline::simulate;
-use pipeline::tables::ct_state::state;
+use pipeline::tables::ct_state::{mark, state};
 use rust_openflow::Field;
 use serde::Deserialize;
 use std::net::IpAddr;
@@ -16,7 +16,7 @@ pub struct Packet {
     pub what: String,
     /// Where it comes in: a pod by name, `host`, `tunnel`, `stray`.
     pub at: String,
-    /// What it is: `tcp syn`, `tcp syn ack`, `tcp ack`, `tcp rst`, `udp`, `ping`, `pong`, `icmp TYPE`, `arp request`,
+    /// What it is: `tcp syn`, `tcp syn ack`, `tcp ack`, `tcp rst`, `udp`, `sctp`, `ping`, `pong`, `icmp TYPE`, `arp request`,
     /// `arp reply`, `solicitation`, `advertisement`, `ip PROTOCOL`, `ethernet TYPE`.
     pub kind: String,
     /// Source: address, or `address port`; of ARP the sender's address.
@@ -55,6 +55,9 @@ pub struct Packet {
     /// TTL or hop limit.
     #[serde(default)]
     pub ttl: Option<u8>,
+    /// Whether its connection is marked as blocked, where the state is given.
+    #[serde(default)]
+    pub blocked: bool,
     /// State of its connection, where the model cannot know it: `rel`, `inv`, `est rpl`, ...
     #[serde(default)]
     pub state: String,
@@ -105,6 +108,7 @@ impl Packet {
     pub fn build(&self, node: &Node) -> Result<simulate::Packet> {
         let mac = self.source_mac(node)?;
         let packet = self.port(node)?.length(self.length).with(Field::EthSrc, number(&mac));
+        let packet = packet.with(Field::CtMark, if self.blocked { mark::BLOCKED } else { 0 });
         let tag = self.vlan.map_or(0, |vlan| 0x1000 | u128::from(vlan));
         let packet = packet.with(Field::VlanVid, tag);
         let to_mac = if self.to_mac.is_empty() { GATEWAY_MAC } else { &self.to_mac };
@@ -147,7 +151,8 @@ impl Packet {
                     let end: IpAddr = text.parse().with_context(|| format!("{text:?} ends no tunnel"))?;
                     anyhow::Ok(with_address(packet, end, v4, v6))
                 })?;
-                let packet = packet.with(Field::TunId, self.vni.into()).with(Field::TunMetadata0, self.identity.into());
+                let identity = if node.encapsulation == "vxlan" { Field::TunGbpId } else { Field::TunMetadata0 };
+                let packet = packet.with(Field::TunId, self.vni.into()).with(identity, self.identity.into());
                 return Ok(packet.with(Field::InPort, TUNNEL_PORT.into()));
             }
             pod => node.pod(pod)?.port.context("a pod with a port")?,
@@ -189,6 +194,7 @@ impl Packet {
                 ports(packet, 6, Field::TcpSrc, Field::TcpDst).with(Field::TcpFlags, flags)
             }
             ["udp"] => ports(packet, 17, Field::UdpSrc, Field::UdpDst),
+            ["sctp"] => ports(packet, 132, Field::SctpSrc, Field::SctpDst),
             ["ping"] => icmp(packet, if v6 { 128 } else { 8 }),
             ["pong"] => icmp(packet, if v6 { 129 } else { 0 }),
             ["icmp", kind] => icmp(packet, kind.parse()?),

@@ -2,8 +2,8 @@
 
 use super::node::{HOST_PORT, Node, TUNNEL_PORT};
 use pipeline::cookie::Cookie;
-use pipeline::simulate::{Emission, Outcome, Packet};
-use pipeline::{Punt, Realizer, tables};
+use pipeline::simulate::{Emission, Hop, Outcome, Packet};
+use pipeline::{Punt, Realizer, explain, tables};
 use rust_openflow::Field;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -13,7 +13,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 /// - `tunnel to ADDRESS, network VNI, identity ID`;
 /// - `answered: WHAT` where it went back to where it came from;
 /// - `to the agent: WHY`;
-/// - `dropped by TABLE RULE`, with `of OBJECT` where the flow is for one.
+/// - `dropped by TABLE RULE`, with `of OBJECT` where the flow is for one; where Commit ends what policy has refused, the
+///   flow that refused is named, with `; connection blocked` where it was known.
 pub fn verdict(outcome: &Outcome, node: &Node, realizer: &Realizer) -> String {
     match outcome.emissions.as_slice() {
         [] => dropped(outcome, realizer),
@@ -23,13 +24,19 @@ pub fn verdict(outcome: &Outcome, node: &Node, realizer: &Realizer) -> String {
 }
 
 fn dropped(outcome: &Outcome, realizer: &Realizer) -> String {
-    let Some(hop) = outcome.path.last() else { return "nothing happened".into() };
+    let rule = |hop: &Hop| hop.flow.as_ref().and_then(|flow| explain::rule(flow.cookie)).map_or("", |rule| rule.name);
+    let after = match outcome.path.last().map_or("", rule) {
+        "DeniedEstablished" => "; connection blocked",
+        _ => "",
+    };
+    let refused = outcome.path.iter().rfind(|hop| rule(hop) == "Isolated");
+    let Some(hop) = refused.or(outcome.path.last()) else { return "nothing happened".into() };
     let table = tables::by_id(hop.table).map_or("?", |table| table.name);
     let Some(flow) = &hop.flow else { return format!("dropped by {table}: no flow") };
     let Some(meaning) = realizer.explain(flow.cookie) else { return format!("dropped by {table}: a flow of nobody") };
     let rule = if Cookie::parse(flow.cookie).is_some_and(|c| c.rule == 0) { "miss" } else { &meaning.rule };
     let of = if meaning.object.is_empty() { String::new() } else { format!(" of {}", meaning.object) };
-    format!("dropped by {table} {rule}{of}")
+    format!("dropped by {table} {rule}{of}{after}")
 }
 
 fn emission(emission: &Emission, node: &Node) -> String {
@@ -55,7 +62,7 @@ fn tunnel(packet: &Packet) -> String {
         0 => Ipv6Addr::from(packet.get(Field::TunIpv6Dst)).to_string(),
         end => Ipv4Addr::from(end).to_string(),
     };
-    let (vni, identity) = (packet.get(Field::TunId), packet.get(Field::TunMetadata0));
+    let (vni, identity) = (packet.get(Field::TunId), packet.get(Field::TunMetadata0).max(packet.get(Field::TunGbpId)));
     format!("tunnel to {end}, network {vni}, identity {identity}")
 }
 
