@@ -13,7 +13,7 @@ mod multipart;
 mod oxm;
 mod packet;
 mod port;
-mod property;
+pub(crate) mod property;
 mod reader;
 mod session;
 mod table;
@@ -21,7 +21,7 @@ mod tlv;
 mod writer;
 
 pub(crate) use action::read_leniently;
-use reader::Reader;
+pub(crate) use reader::Reader;
 use writer::Writer;
 
 /// Nicira's experimenter id, of most extensions of Open vSwitch.

@@ -31,7 +31,8 @@ impl Random {
 
 fn lines() -> impl Iterator<Item = &'static str> {
     let all = [include_str!("data/actions.tsv"), include_str!("data/groups.tsv"), include_str!("data/flows.tsv")];
-    all.into_iter().chain([include_str!("data/meters.tsv"), include_str!("data/commands.tsv")]).flat_map(str::lines)
+    let rest = [include_str!("data/meters.tsv"), include_str!("data/commands.tsv"), include_str!("data/messages.tsv")];
+    all.into_iter().chain(rest).flat_map(str::lines)
 }
 
 /// Bytes of packed hex (see `oracle.rs`).
@@ -56,7 +57,7 @@ fn damaged_messages_never_panic_and_what_is_read_is_stable() {
     let mut understood = 0;
     for line in lines() {
         let packed = line.split('\t').nth(2).unwrap().split(',').next().unwrap();
-        for _ in 0..20 {
+        for _ in 0..40 {
             let mut bytes = unpack(packed);
             random.damage(&mut bytes);
             if bytes.len() >= 4 && random.below(4) > 0 {

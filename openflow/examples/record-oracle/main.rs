@@ -6,7 +6,11 @@
 //! and what `ovs-ofctl ofp-print` prints of it, `\n` for line ends.
 
 mod cases;
+mod messages;
+mod replies;
 mod switch;
+#[path = "../../tests/vswitch/mod.rs"]
+mod vswitch;
 
 use std::fmt::Write as _;
 use std::process::Command;
@@ -29,6 +33,40 @@ fn main() {
         eprintln!("{path}: {} cases, {refused} refused by ovs-ofctl", lines.lines().count());
     }
     let _ = std::fs::remove_file(socket);
+    if only.as_ref().is_none_or(|only| only == "messages") {
+        record_messages(&format!("{dir}/messages.tsv"));
+    }
+}
+
+/// Messages that no command sends: those of a real switch, then those made here. The text column says which.
+fn record_messages(path: &str) {
+    let replies = replies::record(&messages::asked()).into_iter().map(|bytes| ("switch".to_owned(), bytes));
+    let made = messages::made().into_iter().map(|(name, message)| {
+        let bytes = message.to_bytes(0).unwrap_or_else(|error| panic!("{message:?}: {error}"));
+        (name, bytes)
+    });
+    let (mut lines, mut refused) = (String::new(), 0);
+    for (name, mut bytes) in replies.chain(made) {
+        bytes[4..8].fill(0);
+        let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+        match printed(&hex) {
+            Some(text) => writeln!(lines, "message\t{name}\t{}\t{text}", pack(&hex)).expect("a string takes all"),
+            None => {
+                refused += 1;
+                eprintln!("{name}: {hex}");
+            }
+        }
+    }
+    std::fs::write(path, &lines).expect("the test data can be written");
+    eprintln!("{path}: {} cases, {refused} refused by ovs-ofctl", lines.lines().count());
+}
+
+/// What `ovs-ofctl ofp-print` prints of a message, in one line; `None` when it cannot read it.
+fn printed(hex: &str) -> Option<String> {
+    let printed = Command::new("ovs-ofctl").args(["ofp-print", hex]).output().ok()?;
+    let printed = String::from_utf8(printed.stdout).ok()?;
+    let escaped = || printed.trim_end_matches('\n').replace('\\', "\\\\").replace('\n', "\\n").replace('\t', "\\t");
+    (!printed.contains("decode error")).then(escaped)
 }
 
 /// Hex in which runs of zero bytes are `(n)` and runs of 0xff are `[n]`, so that the data stays small.
@@ -63,12 +101,7 @@ fn record(switch: &switch::Switch, case: &cases::Case) -> Option<String> {
     let messages: Vec<String> = switch.messages.lock().expect("no thread of the switch panics").clone();
     let mut texts = Vec::new();
     for message in &messages {
-        let printed = Command::new("ovs-ofctl").args(["ofp-print", message]).output().ok()?;
-        let printed = String::from_utf8(printed.stdout).ok()?;
-        if printed.contains("decode error") {
-            return None;
-        }
-        texts.push(printed.trim_end_matches('\n').replace('\\', "\\\\").replace('\n', "\\n"));
+        texts.push(printed(message)?);
     }
     (!messages.is_empty()).then(|| {
         format!(

@@ -86,14 +86,15 @@ pub(super) fn put_packet_in2(out: &mut Writer, p: &PacketIn2) -> Result<(), Enco
     if let Some(metadata) = &p.metadata {
         property::put(out, METADATA, |out| out.bytes(metadata.as_oxm()))?;
     }
-    if let Some(userdata) = &p.userdata {
-        property::put(out, USERDATA, |out| out.bytes(userdata))?;
-    }
     if let Some(continuation) = &p.continuation {
         property::put(out, CONTINUATION, |out| {
             out.zeros(NESTED_PADDING);
             out.bytes(continuation);
         })?;
+    }
+    // The switch adds it after all else.
+    if let Some(userdata) = &p.userdata {
+        property::put(out, USERDATA, |out| out.bytes(userdata))?;
     }
     put_opaque(out, &p.opaque);
     Ok(())
