@@ -59,7 +59,7 @@ async fn ovsdb_watch_prints_every_change_once_through_a_change_of_the_leader() {
     for n in 0..6 {
         let name = format!("n{n}");
         if n == 3 {
-            cluster.server_of(&client).unwrap().kill();
+            cluster.server_of(&client).await.kill();
         }
         soon(insist(&client, &insert(&name))).await;
         let line: Value = serde_json::from_str(&soon(lines.next_line()).await.unwrap().unwrap()).unwrap();

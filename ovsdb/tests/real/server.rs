@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use ovsdb::client::{Backoff, Config};
+use ovsdb::connection::Options;
 use ovsdb::transaction::ErrorKind;
 use ovsdb::{Client, Monitor, Snapshot, Transaction};
 use tempfile::TempDir;
@@ -116,11 +117,13 @@ impl Drop for Server {
     }
 }
 
-/// A configuration for tests: everything followed, impatient.
+/// A configuration for tests: everything followed, quick to try again, and slow to take a busy server for a dead one.
 pub fn config(addresses: &str) -> Config {
     let backoff = Backoff { first: Duration::from_millis(10), longest: Duration::from_millis(100) };
     let addresses = ovsdb::address::parse_list(addresses).unwrap();
-    Config { monitor: Monitor::everything(), backoff, ..Config::new(addresses, DATABASE) }
+    let connection = Options { probe: Duration::from_secs(60), ..Options::default() };
+    let connect_timeout = Duration::from_secs(60);
+    Config { monitor: Monitor::everything(), backoff, connection, connect_timeout, ..Config::new(addresses, DATABASE) }
 }
 
 /// A client that follows everything, its replica loaded.
