@@ -22,6 +22,7 @@ use serde_json::Value;
 pub use address_block::{AddressBlock, Allocation};
 pub use endpoint_slice::EndpointSlice;
 pub use namespace::Namespace;
+pub(crate) use network_policy::protocol_number;
 pub use network_policy::{IpBlock, NetworkPolicy, PolicyPeer, PolicyPort, PolicyRule};
 pub use node::Node;
 pub use pod::{Asked, NamedPort, Pod};

@@ -1,7 +1,8 @@
 //! Identities: one number for all pods that no policy can tell apart (design section 3).
 //!
-//! The number is a hash of what the pods have in common, so that all replicas agree without writing anything. Where two
-//! hashes meet, the key that sorts first keeps the number and the other takes the next of its own sequence that no one has.
+//! What pods are told apart by: their namespace, those of their labels that some pod selector asks about there, and their
+//! named ports. So a label that only distinguishes a ReplicaSet's generations makes no identity, and a policy of one
+//! namespace does not split the pods of another.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -9,187 +10,231 @@ use api::config::Tunnel;
 use api::node::IDENTITY_FIRST_POD;
 
 use crate::Name;
-use crate::fact::Pod;
+use crate::fact::read::Labels;
+use crate::fact::{NamedPort, Pod};
+use crate::numbers::{Numbers, push_part};
+
+/// An identity, for as long as some pod has it; never given twice.
+pub(crate) type IdentityId = u32;
 
 /// All identities that pods have.
 #[derive(Debug, Clone)]
 pub(crate) struct Identities {
-    /// How many numbers there are from [`IDENTITY_FIRST_POD`] on: VXLAN carries 16 bits, Geneve 32.
-    numbers: u64,
-    /// Keys of labels that some selector uses.
-    selected: BTreeSet<Box<str>>,
-    keys: BTreeMap<Box<str>, Identity>,
-    /// Keys by the number that they would have alone.
-    by_first: HashMap<u32, BTreeSet<Box<str>>>,
-    /// Some key has another number than it would have alone.
-    displaced: bool,
+    numbers: Numbers,
+    selected: Selected,
+    ids: HashMap<Name, IdentityId>,
+    all: HashMap<IdentityId, Identity>,
+    last: IdentityId,
 }
 
+/// What pods of an identity have in common, and which pods have it.
 #[derive(Debug, Clone)]
-struct Identity {
-    number: u32,
-    pods: BTreeSet<Name>,
+pub(crate) struct Identity {
+    /// All of it as text.
+    pub key: Name,
+    pub namespace: Name,
+    /// Labels that selectors ask about, sorted.
+    pub labels: Labels,
+    pub ports: Box<[NamedPort]>,
+    pub pods: BTreeSet<Name>,
+    /// How many of them each node has.
+    pub nodes: BTreeMap<Name, u32>,
+}
+
+/// Which label keys selectors ask about, counted: everywhere, and by namespace.
+#[derive(Debug, Clone, Default)]
+struct Selected {
+    everywhere: HashMap<Box<str>, u32>,
+    by_namespace: HashMap<Name, HashMap<Box<str>, u32>>,
+}
+
+/// Where a selector of pods looks.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Reach {
+    /// Into namespaces that a selector chooses.
+    Everywhere,
+    /// Into one namespace.
+    Namespace(Name),
+}
+
+/// A pod's place: its identity and its node, where it has one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub identity: IdentityId,
+    pub node: Option<Name>,
 }
 
 impl Identities {
     pub fn new(tunnel: Tunnel) -> Identities {
+        // VXLAN carries 16 bits, Geneve 32.
         let top: u64 = match tunnel {
             Tunnel::Geneve => 1 << 32,
             Tunnel::Vxlan => 1 << 16,
         };
         Identities {
-            numbers: top - u64::from(IDENTITY_FIRST_POD),
-            selected: BTreeSet::new(),
-            keys: BTreeMap::new(),
-            by_first: HashMap::new(),
-            displaced: false,
+            numbers: Numbers::new(IDENTITY_FIRST_POD, top - u64::from(IDENTITY_FIRST_POD)),
+            selected: Selected::default(),
+            ids: HashMap::new(),
+            all: HashMap::new(),
+            last: 0,
         }
     }
 
-    /// What a pod is told apart by, as text.
-    pub fn key(&self, pod: &Pod) -> Box<str> {
-        let mut key = String::from(&*pod.namespace);
-        for (name, value) in pod.labels.iter().filter(|(name, _)| self.selected.contains(name)) {
-            key.extend(["\n", name, "=", value]);
+    pub fn get(&self, id: IdentityId) -> Option<&Identity> {
+        self.all.get(&id)
+    }
+
+    /// The number of an identity that pods have; 0 for none.
+    pub fn number(&self, id: IdentityId) -> u32 {
+        self.all.get(&id).map_or(0, |identity| self.numbers.get(&identity.key))
+    }
+
+    /// Gives numbers to those that are new; returns those whose number may be another than before.
+    pub fn settle_numbers(&mut self) -> Vec<IdentityId> {
+        self.numbers.settle().iter().filter_map(|key| self.ids.get(key).copied()).collect()
+    }
+
+    /// A selector asks about a label, or no longer; true where pods have to be looked at again.
+    pub fn ask(&mut self, reach: &Reach, key: &str, asked: bool) -> bool {
+        let keys = match reach {
+            Reach::Everywhere => &mut self.selected.everywhere,
+            Reach::Namespace(namespace) => self.selected.by_namespace.entry(namespace.clone()).or_default(),
+        };
+        let count = keys.entry(key.into()).or_default();
+        let before = *count;
+        *count = if asked { before + 1 } else { before.saturating_sub(1) };
+        let now = *count;
+        if now == 0 {
+            keys.remove(key);
+        }
+        if let Reach::Namespace(namespace) = reach
+            && self.selected.by_namespace.get(namespace).is_some_and(HashMap::is_empty)
+        {
+            self.selected.by_namespace.remove(namespace);
+        }
+        (before == 0) != (now == 0)
+    }
+
+    /// A pod takes the identity that it should have; returns it, and whether it is new.
+    pub fn take(&mut self, pod: &Name, fact: &Pod) -> (IdentityId, bool) {
+        let (key, labels) = self.key(fact);
+        let known = self.ids.get(&*key).copied();
+        let id = known.unwrap_or_else(|| {
+            self.last += 1;
+            let key = Name::from(key);
+            self.numbers.insert(&key);
+            self.ids.insert(key.clone(), self.last);
+            let identity = Identity {
+                key,
+                namespace: Name::from(&*fact.namespace),
+                labels,
+                ports: fact.named_ports.clone(),
+                pods: BTreeSet::new(),
+                nodes: BTreeMap::new(),
+            };
+            self.all.insert(self.last, identity);
+            self.last
+        });
+        let identity = self.all.get_mut(&id).expect("an id is of an identity");
+        identity.pods.insert(pod.clone());
+        (id, known.is_none())
+    }
+
+    /// Whether a pod has the identity already that it should have.
+    pub fn is(&self, id: IdentityId, fact: &Pod) -> bool {
+        self.all.get(&id).is_some_and(|identity| *identity.key == *self.key(fact).0)
+    }
+
+    /// A pod of an identity is on a node now.
+    pub fn arrive(&mut self, id: IdentityId, node: &Name) {
+        let identity = self.all.get_mut(&id).expect("a place is of an identity");
+        *identity.nodes.entry(node.clone()).or_default() += 1;
+    }
+
+    /// A pod of an identity is not on a node any more; true where that was the node's last one.
+    pub fn depart(&mut self, id: IdentityId, node: &Name) -> bool {
+        let identity = self.all.get_mut(&id).expect("a place is of an identity");
+        let Some(count) = identity.nodes.get_mut(node) else { return false };
+        *count -= 1;
+        let was_last = *count == 0;
+        if was_last {
+            identity.nodes.remove(node);
+        }
+        was_last
+    }
+
+    /// A pod has an identity no longer; returns the identity where nobody has it any more.
+    pub fn leave(&mut self, pod: &Name, id: IdentityId) -> Option<Identity> {
+        let identity = self.all.get_mut(&id).expect("a place is of an identity");
+        identity.pods.remove(pod);
+        if !identity.pods.is_empty() {
+            return None;
+        }
+        let gone = self.all.remove(&id).expect("just seen");
+        self.ids.remove(&gone.key);
+        self.numbers.remove(&gone.key);
+        Some(gone)
+    }
+
+    /// What a pod is told apart by, as text, and its labels that count.
+    fn key(&self, pod: &Pod) -> (String, Labels) {
+        let here = self.selected.by_namespace.get(&*pod.namespace);
+        let counts =
+            |key: &str| self.selected.everywhere.contains_key(key) || here.is_some_and(|keys| keys.contains_key(key));
+        let labels: Labels = pod.labels.iter().filter(|(key, _)| counts(key)).cloned().collect();
+        let mut text = String::from(&*pod.namespace);
+        for (key, value) in &labels {
+            text.push('\n');
+            push_part(&mut text, key);
+            text.push('=');
+            push_part(&mut text, value);
         }
         for port in &pod.named_ports {
-            key.extend(["\n:", &port.name, "/", &port.protocol, "/", &port.port.to_string()]);
+            text.push_str("\n:");
+            push_part(&mut text, &port.name);
+            text.extend(["/", &port.protocol, "/", &port.port.to_string()]);
         }
-        key.into()
-    }
-
-    /// A pod has this key, or none any more; returns the pods whose number has changed by that.
-    pub fn set(&mut self, pod: &Name, old: Option<&str>, new: Option<&str>) -> BTreeSet<Name> {
-        let mut changed = BTreeSet::new();
-        if old == new {
-            return changed;
-        }
-        if let Some(key) = old
-            && let Some(identity) = self.keys.get_mut(key)
-        {
-            identity.pods.remove(pod);
-            if identity.pods.is_empty() {
-                self.keys.remove(key);
-                self.edit_first(key, false, &mut changed);
-            }
-        }
-        if let Some(key) = new {
-            if !self.keys.contains_key(key) {
-                self.keys.insert(key.into(), Identity { number: self.first(key), pods: BTreeSet::new() });
-                self.edit_first(key, true, &mut changed);
-            }
-            self.keys.get_mut(key).expect("just made").pods.insert(pod.clone());
-        }
-        changed.insert(pod.clone());
-        changed
-    }
-
-    pub fn number(&self, key: &str) -> u32 {
-        self.keys.get(key).map_or(0, |identity| identity.number)
-    }
-
-    fn first(&self, key: &str) -> u32 {
-        self.hash(key, 0)
-    }
-
-    fn hash(&self, key: &str, salt: u64) -> u32 {
-        let hash = crate::digest::mix(crate::digest::fnv(key.as_bytes()) ^ salt.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let number = hash % self.numbers + u64::from(IDENTITY_FIRST_POD);
-        u32::try_from(number).expect("below 2^32 by the choice of numbers")
-    }
-
-    fn edit_first(&mut self, key: &str, present: bool, changed: &mut BTreeSet<Name>) {
-        let first = self.first(key);
-        let bucket = self.by_first.entry(first).or_default();
-        match present {
-            true => drop(bucket.insert(key.into())),
-            false => drop(bucket.remove(key)),
-        }
-        let (alone, empty) = (bucket.len() <= 1, bucket.is_empty());
-        if empty {
-            self.by_first.remove(&first);
-        }
-        if !alone || self.displaced {
-            self.settle(changed);
-        }
-    }
-
-    /// Gives numbers to the keys that meet others, in the order of keys, as if from nothing.
-    fn settle(&mut self, changed: &mut BTreeSet<Name>) {
-        let mut used: BTreeSet<u32> = self.by_first.keys().copied().collect();
-        let keys: Vec<Box<str>> = self.keys.keys().cloned().collect();
-        self.displaced = false;
-        for key in keys {
-            let first = self.first(&key);
-            let keeps =
-                self.by_first.get(&first).and_then(|bucket| bucket.first()).is_some_and(|winner| *winner == key);
-            let number = match keeps {
-                true => first,
-                false => (1..)
-                    .map(|salt| self.hash(&key, salt))
-                    .find(|number| !used.contains(number))
-                    .expect("numbers are left"),
-            };
-            used.insert(number);
-            self.displaced |= number != first;
-            let identity = self.keys.get_mut(&key).expect("the key was just read");
-            if identity.number != number {
-                identity.number = number;
-                changed.extend(identity.pods.iter().cloned());
-            }
-        }
+        (text, labels)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
-    /// Few numbers, so that hashes meet.
-    fn few(numbers: u64) -> Identities {
-        Identities { numbers, ..Identities::new(Tunnel::Geneve) }
+    fn pod(namespace: &str, labels: &serde_json::Value) -> Pod {
+        let metadata = json!({"name": "p", "namespace": namespace, "uid": "u", "labels": labels});
+        Pod::from_object(&json!({"metadata": metadata})).unwrap()
     }
 
-    fn numbers(identities: &Identities) -> Vec<(String, u32)> {
-        identities.keys.iter().map(|(key, identity)| (key.to_string(), identity.number)).collect()
-    }
-
-    #[test]
-    fn numbers_are_unique_and_do_not_depend_on_the_order_of_arrival() {
-        let keys: Vec<String> = (0..40).map(|n| format!("namespace-{n}")).collect();
-        let (mut one, mut two) = (few(64), few(64));
-        for key in &keys {
-            one.set(&Name::from(key.as_str()), None, Some(key));
-        }
-        for key in keys.iter().rev() {
-            two.set(&Name::from("stray"), None, Some("stray"));
-            two.set(&Name::from(key.as_str()), None, Some(key));
-            two.set(&Name::from("stray"), Some("stray"), None);
-        }
-        assert_eq!(numbers(&one), numbers(&two));
-        let distinct: BTreeSet<u32> = one.keys.values().map(|identity| identity.number).collect();
-        assert_eq!(distinct.len(), keys.len());
-        assert!(distinct.iter().all(|number| (256..320).contains(number)));
+    fn number(identities: &mut Identities, name: &str, fact: &Pod) -> u32 {
+        let (id, _) = identities.take(&name.into(), fact);
+        identities.settle_numbers();
+        identities.number(id)
     }
 
     #[test]
-    fn a_key_that_was_displaced_gets_its_own_number_back() {
-        let mut identities = few(2);
-        identities.set(&"p".into(), None, Some("a"));
-        let alone = numbers(&identities);
-        identities.set(&"q".into(), None, Some("b"));
-        identities.set(&"q".into(), Some("b"), None);
-        assert_eq!(numbers(&identities), alone);
+    fn only_labels_that_a_selector_asks_about_tell_pods_apart() {
+        let mut identities = Identities::new(Tunnel::Geneve);
+        let (web, db) =
+            (pod("shop", &json!({"app": "web", "hash": "1"})), pod("shop", &json!({"app": "db", "hash": "2"})));
+        assert_eq!(number(&mut identities, "a", &web), number(&mut identities, "b", &db));
+        assert!(identities.ask(&Reach::Namespace("shop".into()), "app", true));
+        assert!(!identities.ask(&Reach::Namespace("shop".into()), "app", true), "it was asked about before");
+        assert_ne!(number(&mut identities, "c", &web), number(&mut identities, "d", &db));
+        let (far_web, far_db) = (pod("bank", &json!({"app": "web"})), pod("bank", &json!({"app": "db"})));
+        assert_eq!(number(&mut identities, "e", &far_web), number(&mut identities, "f", &far_db));
+        assert!(identities.ask(&Reach::Everywhere, "app", true));
+        assert_ne!(number(&mut identities, "g", &far_web), number(&mut identities, "h", &far_db));
     }
 
     #[test]
     fn vxlan_carries_sixteen_bits() {
         let mut identities = Identities::new(Tunnel::Vxlan);
-        for n in 0..500 {
-            identities.set(&Name::from(n.to_string()), None, Some(&format!("namespace-{n}")));
-        }
-        let distinct: BTreeSet<u32> = identities.keys.values().map(|identity| identity.number).collect();
-        assert_eq!(distinct.len(), 500);
-        assert!(distinct.iter().all(|number| (256..65_536).contains(number)));
+        let numbers: BTreeSet<u32> = (0..500)
+            .map(|n| number(&mut identities, &n.to_string(), &pod(&format!("namespace-{n}"), &json!({}))))
+            .collect();
+        assert!(numbers.iter().all(|number| (256..65_536).contains(number)));
     }
 }

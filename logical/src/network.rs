@@ -7,6 +7,7 @@ mod blocks;
 mod ingest;
 mod inspect;
 mod pods;
+mod policy;
 mod settle;
 mod status;
 
@@ -20,9 +21,10 @@ use api::node::Object;
 use crate::assign::{Add, Claims};
 use crate::book::Book;
 use crate::event::{Effects, Event, NodeDelta, Role, Write};
-use crate::fact::{Namespace, NetworkPolicy, Node, ObjectKey};
+use crate::fact::{Namespace, Node, ObjectKey};
 use crate::identity::Identities;
 use crate::pods::Pods;
+use crate::policy::Policies;
 use crate::ports::Ports;
 use crate::problem::Problem;
 use crate::release::Release;
@@ -47,12 +49,11 @@ pub struct Network {
     statics: Statics,
     book: Book,
     ports: Ports,
-    /// By id, `NAMESPACE/NAME`.
-    policies: BTreeMap<Name, NetworkPolicy>,
     services: Services,
 
     // What follows from them.
     identities: Identities,
+    policies: Policies,
     effective: BTreeMap<Name, Effective>,
     release: Release,
     /// Pods that wait for addresses, by subnet.
@@ -91,7 +92,7 @@ impl Network {
             statics: Statics::default(),
             book: Book::default(),
             ports: Ports::default(),
-            policies: BTreeMap::new(),
+            policies: Policies::default(),
             services: Services::new(&config.services),
             identities: Identities::new(config.encapsulation),
             effective: BTreeMap::new(),

@@ -1,10 +1,12 @@
 //! All pods, and the ways to find them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::ops::Bound;
 
 use crate::Name;
 use crate::fact::{Holder, Pod};
+use crate::identity::{IdentityId, Place};
 use crate::problem::Problem;
 
 /// All pods, by id: `NAMESPACE/NAME`.
@@ -20,8 +22,10 @@ pub(crate) struct Pods {
 pub(crate) struct PodState {
     pub fact: Pod,
     pub node: Option<Name>,
-    /// What it is told apart by; `None` where it has no identity.
-    pub identity: Option<Box<str>>,
+    /// Its identity and where it counts; `None` where it has no identity.
+    pub place: Option<Place>,
+    /// Addresses under which others know it, and as which identity.
+    pub published: Option<(IdentityId, Box<[IpAddr]>)>,
     /// What its owner has been told is wrong.
     pub told: Option<Problem>,
 }
@@ -62,15 +66,25 @@ impl Pods {
                 self.by_node.entry(node.clone()).or_default().insert(id.clone());
             }
             let same = old.as_ref().filter(|old| old.fact.uid == fact.uid);
-            let (identity, told) =
-                (old.as_ref().and_then(|old| old.identity.clone()), same.and_then(|old| old.told.clone()));
-            self.all.insert(id.clone(), PodState { fact, node, identity, told });
+            let told = same.and_then(|old| old.told.clone());
+            let (place, published) =
+                old.as_ref().map_or((None, None), |old| (old.place.clone(), old.published.clone()));
+            self.all.insert(id.clone(), PodState { fact, node, place, published, told });
         }
         old
     }
 
+    /// Every pod.
+    pub fn iter(&self) -> impl Iterator<Item = (&Name, &PodState)> {
+        self.all.iter()
+    }
+
     pub fn get(&self, id: &str) -> Option<&PodState> {
         self.all.get(id)
+    }
+
+    pub fn contains(&self, id: &str) -> bool {
+        self.all.contains_key(id)
     }
 
     pub fn get_mut(&mut self, id: &str) -> Option<&mut PodState> {

@@ -1,14 +1,15 @@
 //! What nodes have to know: objects of `api::node`, held once however many nodes have them.
 //!
-//! Two kinds: what a node has for itself (config, pods), and what all nodes have but the one that it is about (peers,
-//! routes) or without exception (subnets). The second kind is stored once, so that a thousand nodes cost no more than ten.
+//! Three kinds: what a node has for itself (config, pods); what all nodes have but the one that it is about (peers, routes)
+//! or without exception (subnets), stored once, so that a thousand nodes cost no more than ten; and what nodes have because
+//! of the pods on them (`spans`).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use api::node::object::Kind;
-use api::node::{Config, Key, Object, Peer, Pod, Route, Subnet};
+use api::node::{Address, Config, Key, Object, Peer, Pod, Route, Subnet};
 use ipnetwork::IpNetwork;
 
 use crate::Name;
@@ -17,6 +18,7 @@ use crate::digest;
 use crate::event::{Effects, NodeDelta, Shared};
 use crate::fact::Node;
 use crate::problem::Problem;
+use crate::span::Spans;
 
 /// The MAC of every gateway on every node; locally administered ("WEFT").
 pub(crate) const GATEWAY_MAC: [u8; 6] = [0x0a, 0x57, 0x45, 0x46, 0x54, 0x01];
@@ -33,6 +35,8 @@ pub(crate) struct Views {
     /// A node that was deleted keeps what it has until its pods are gone: its agent may still be there to be told so.
     local: HashMap<Name, BTreeMap<String, Arc<Object>>>,
     shared: BTreeMap<String, (Arc<Object>, Option<Name>)>,
+    /// Policy: what nodes have because of the pods on them.
+    pub spans: Spans,
 }
 
 impl Views {
@@ -98,6 +102,7 @@ impl Views {
         let mut view = self.local.get(self.present.get(node)?)?.clone();
         let others = self.shared.iter().filter(|(_, (_, home))| home.as_deref() != Some(node));
         view.extend(others.map(|(key, (object, _))| (key.clone(), object.clone())));
+        view.extend(self.spans.of_node(node));
         Some(view)
     }
 
@@ -106,7 +111,7 @@ impl Views {
         let mut delta = NodeDelta::default();
         let local = self.local.get(node);
         for key in effects.local.get(node).into_iter().flatten() {
-            match local.and_then(|objects| objects.get(key)) {
+            match local.and_then(|objects| objects.get(key)).or_else(|| self.spans.get(node, key)) {
                 Some(object) => delta.set.push(object.clone()),
                 None => delta.removed.push(key.clone()),
             }
@@ -203,6 +208,17 @@ pub(crate) fn pod_key(id: &str) -> String {
 /// The key of a route.
 pub(crate) fn route_key(network: &str, cidr: IpNetwork) -> String {
     Key::Route { network, cidr: &cidr.to_string() }.to_string()
+}
+
+/// The key of an address.
+pub(crate) fn address_key(network: &str, address: IpAddr) -> String {
+    Key::Address { network, address: &address.to_string() }.to_string()
+}
+
+/// The identity behind an address.
+pub(crate) fn address(network: &str, address: IpAddr, identity: u32) -> Arc<Object> {
+    let kind = Address { network: network.to_owned(), vni: VNI, address: address.to_string(), identity };
+    object(address_key(network, address), Kind::Address(kind))
 }
 
 /// A pod with its addresses, IPv4 first.

@@ -73,6 +73,7 @@ impl Network {
             None => self.namespaces.remove(name),
         };
         if old != fact {
+            self.policies.set_namespace(name, fact.as_ref(), &self.identities);
             let waiting = self.pods.of_namespace(name).filter(|pod| self.unplugged.contains(*pod));
             self.dirty.pods.extend(waiting.cloned());
         }
@@ -105,7 +106,6 @@ impl Network {
             return;
         }
         let (uid, finished) = fact.as_ref().map_or((None, false), |fact| (Some(fact.uid.clone()), fact.finished));
-        let identity = fact.as_ref().filter(|fact| !fact.host_network).map(|fact| self.identities.key(fact));
         let old = self.pods.set(id, fact);
         if let Some(old) = &old {
             if uid.as_ref() != Some(&old.fact.uid) || finished {
@@ -120,19 +120,15 @@ impl Network {
         if let Some(uid) = &uid {
             self.dirty.entries.extend(self.book.of_pod(uid).cloned());
         }
-        let before = old.as_ref().and_then(|old| old.identity.as_deref());
-        self.dirty.pods.extend(self.identities.set(id, before, identity.as_deref()));
-        if let Some(state) = self.pods.get_mut(id) {
-            state.identity = identity;
+        if let Some(old) = old.filter(|_| !self.pods.contains(id)) {
+            self.unplace(id, &old, effects);
         }
+        self.dirty.placed.insert(id.clone());
         self.dirty.pods.insert(id.clone());
     }
 
     fn set_policy(&mut self, id: &Name, fact: Option<NetworkPolicy>) {
-        match fact {
-            Some(fact) => drop(self.policies.insert(id.clone(), fact)),
-            None => drop(self.policies.remove(id)),
-        }
+        self.policies.set(id, fact);
     }
 
     fn set_static(&mut self, key: (Box<str>, Box<str>), fact: Option<StaticAddress>) {

@@ -200,7 +200,7 @@ impl Network {
             effective: self.effective.get(&settled.subnet)?,
             addresses: settled.entries.iter().map(|(_, address)| *address).collect(),
             mac,
-            identity: state.identity.as_deref().map_or(0, |key| self.identities.number(key)),
+            identity: state.place.as_ref().map_or(0, |place| self.identities.number(place.identity)),
         };
         Some(view::pod(&state.fact, connected))
     }

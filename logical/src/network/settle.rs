@@ -27,6 +27,8 @@ pub(super) struct Dirty {
     pub statics: BTreeSet<StaticKey>,
     pub nodes: BTreeSet<Name>,
     pub pods: BTreeSet<Name>,
+    /// Pods whose identity or node may be another.
+    pub placed: BTreeSet<Name>,
     /// Pods whose object may be another.
     pub shown: BTreeSet<Name>,
     /// UIDs of pods that were known and are gone now.
@@ -55,9 +57,13 @@ impl Network {
         for subnet in std::mem::take(&mut self.dirty.claims) {
             self.assign(&subnet);
         }
-        for pod in std::mem::take(&mut self.dirty.shown) {
-            self.show_pod(&pod, effects);
+        self.settle_policies(effects);
+        let shown = std::mem::take(&mut self.dirty.shown);
+        for pod in &shown {
+            self.show_pod(pod, effects);
         }
+        self.publish(&shown, effects);
+        self.show_policies(effects);
         for (network, cidr) in std::mem::take(&mut self.dirty.routes) {
             self.show_route(&network, cidr, effects);
         }

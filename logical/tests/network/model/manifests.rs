@@ -15,6 +15,12 @@ pub fn config() -> ControllerConfig {
 pub fn pod_like(number: usize, node: usize, like: usize, uid: u64) -> Value {
     let name = if number < 3 { format!("db-{number}") } else { format!("p{number}") };
     let object = with(pod(&name, &format!("n{}", node + 1)), "/metadata/uid", json!(format!("{name}-{uid}")));
+    let (app, tier) = (["web", "db"][number % 2], ["front", "back", "side"][(uid % 3) as usize]);
+    let labels = json!({"app": app, "tier": tier});
+    let object = with(object, "/metadata/labels", labels);
+    let ports = json!([{"name": "serve", "containerPort": 80 + uid % 2}, {"name": "dns", "protocol": "UDP", "containerPort": 53}]);
+    let ports = if like == 3 { json!([]) } else { ports };
+    let object = with(object, "/spec/containers", json!([{"ports": ports}]));
     let annotate = |annotations: Value| with(object.clone(), "/metadata/annotations", annotations);
     match like {
         0 => annotate(json!({"weft.dev/addresses": "10.10.0.9"})),
@@ -47,4 +53,32 @@ pub fn static_like(number: usize, like: usize) -> Value {
     };
     let made = format!("2026-01-0{}T00:00:00Z", number + 1);
     with(static_address(&format!("held{number}"), spec), "/metadata/creationTimestamp", json!(made))
+}
+
+/// Policies whose selectors use different labels, so that identities split and join as they come and go.
+pub fn policy_like(number: usize, like: usize) -> Value {
+    let app = |app: &str| json!({"matchLabels": {"app": app}});
+    let blue = json!({"matchLabels": {"team": "blue"}});
+    let serve = json!([{"port": "serve"}, {"protocol": "UDP", "port": "dns"}]);
+    let spec = match like {
+        0 => json!({"podSelector": {}}),
+        1 => json!({"podSelector": app("web"), "ingress": [{"from": [{"podSelector": app("db")}], "ports": serve}]}),
+        2 => json!({"podSelector": app("db"), "egress": [{"to": [{"podSelector": app("web")}], "ports": serve}]}),
+        3 => json!({"podSelector": {}, "egress": [{"to": [{"namespaceSelector": blue}], "ports": [{"port": 80}]}]}),
+        4 => {
+            json!({"podSelector": app("web"), "egress": [{"ports": serve}, {"to": [{"ipBlock": {"cidr": "192.0.2.0/24", "except": ["192.0.2.8/29"]}}]}]})
+        }
+        5 => {
+            json!({"podSelector": {"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["back"]}]}, "policyTypes": ["Ingress", "Egress"]})
+        }
+        6 => {
+            json!({"podSelector": {}, "ingress": [{"from": [{"namespaceSelector": {}, "podSelector": {"matchExpressions": [{"key": "tier", "operator": "In", "values": ["front", "side"]}]}}]}]})
+        }
+        7 => json!({"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"to": [{"namespaceSelector": {}}]}]}),
+        8 => {
+            json!({"podSelector": app("db"), "ingress": [{"ports": [{"port": 1, "endPort": 99}]}, {"from": [{"podSelector": {}}]}]})
+        }
+        _ => json!({"podSelector": {"matchNothing": true}, "ingress": [{}]}),
+    };
+    json!({"kind": "NetworkPolicy", "metadata": {"name": format!("policy{number}"), "namespace": "shop"}, "spec": spec})
 }

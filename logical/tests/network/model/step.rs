@@ -27,6 +27,11 @@ pub enum Step {
     },
     DeleteStatic(usize),
     LabelNamespace(usize),
+    PutPolicy {
+        number: usize,
+        like: usize,
+    },
+    DeletePolicy(usize),
     /// A controller hears of some events of one kind.
     Hear {
         controller: usize,
@@ -64,6 +69,8 @@ pub fn step() -> impl Strategy<Value = Step> {
         2 => (0..3_usize, 0..6_usize).prop_map(|(number, like)| Step::PutStatic { number, like }),
         1 => (0..3_usize).prop_map(Step::DeleteStatic),
         1 => (0..2_usize).prop_map(Step::LabelNamespace),
+        4 => (0..4_usize, 0..10_usize).prop_map(|(number, like)| Step::PutPolicy { number, like }),
+        2 => (0..4_usize).prop_map(Step::DeletePolicy),
         10 => (0..2_usize, 0..Kind::ALL.len(), 1..6_usize).prop_map(|(controller, kind, count)| Step::Hear { controller, kind, count }),
         10 => (0..2_usize, 0..8_usize).prop_map(|(controller, pick)| Step::Write { controller, pick }),
         6 => (0..2_usize).prop_map(Step::Settle),

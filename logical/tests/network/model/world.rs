@@ -8,7 +8,7 @@ use logical::{Event, Fact, Kind, ObjectKey, Role, Write};
 use serde_json::json;
 
 use super::controller::{Controller, wanted};
-use super::manifests::{pod_like, static_like, subnet_like};
+use super::manifests::{pod_like, policy_like, static_like, subnet_like};
 use super::step::Step;
 use super::{NODES, QUIET};
 use crate::server::{Server, namespace, node, with};
@@ -113,6 +113,8 @@ impl World {
                 let labels = json!({"team": team});
                 self.server.apply(with(namespace("shop"), "/metadata/labels", labels));
             }
+            Step::PutPolicy { number, like } => self.server.apply(policy_like(number, like)),
+            Step::DeletePolicy(number) => self.server.delete(&shop(Kind::NetworkPolicy, format!("policy{number}"))),
             Step::Hear { controller, kind, count } => self.controllers[controller].hear(Kind::ALL[kind], count),
             Step::Write { controller, pick } => self.write(controller, pick),
             Step::Settle(controller) => self.settle(controller),

@@ -1,0 +1,524 @@
+//! Policy: NetworkPolicies over identities, as rules that nodes are told.
+//!
+//! ```text
+//!  policies ─▶ groups (which identities a pair of selectors selects) ─▶ isolation of each identity: policies, rules
+//!                                                                    └▶ rules: peers, ports ─▶ peers: identities, blocks
+//! ```
+//!
+//! Every event marks what depends on it: an identity that comes changes the groups that select it, these the sets of peers
+//! that are made of them and, where it is a target, its own isolation. Nothing here looks at a single pod.
+
+pub(crate) mod compile;
+mod emit;
+mod group;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::Name;
+use crate::event::{Change, Effects, Notice};
+use crate::fact::{Kind, Namespace, NetworkPolicy, ObjectKey};
+use crate::identity::{Identities, Identity, IdentityId, Reach};
+use crate::numbers::{Numbers, push_part};
+use crate::problem::Problem;
+
+use self::compile::{Compiled, Direction, Ports, Rule, Source};
+use self::group::{GroupId, Groups};
+
+type PolicyId = u32;
+type RuleId = u32;
+type PeersId = u32;
+
+/// All policies, and what they come to.
+#[derive(Debug, Clone)]
+pub(crate) struct Policies {
+    ids: HashMap<Name, PolicyId>,
+    all: HashMap<PolicyId, Compiled>,
+    /// Facts that have come since the last settling.
+    news: BTreeMap<Name, Option<NetworkPolicy>>,
+    /// What owners have been told is wrong.
+    told: BTreeMap<Name, Problem>,
+    groups: Groups,
+    users: HashMap<GroupId, Users>,
+    rules: BTreeMap<RuleKey, RuleRow>,
+    rule_keys: HashMap<RuleId, RuleKey>,
+    rule_numbers: Numbers,
+    peers: HashMap<PeersId, PeersRow>,
+    peers_ids: HashMap<Source, PeersId>,
+    peers_numbers: Numbers,
+    isolated: HashMap<IdentityId, Isolated>,
+    last: u32,
+    dirty: Dirty,
+}
+
+/// Who depends on a group.
+#[derive(Debug, Clone, Default)]
+struct Users {
+    /// Policies whose targets it is.
+    targets: BTreeSet<PolicyId>,
+    /// Policies that look up names of ports in it.
+    lookups: BTreeSet<PolicyId>,
+    /// Sets of peers made of it.
+    peers: BTreeSet<PeersId>,
+}
+
+impl Users {
+    fn is_none(&self) -> bool {
+        self.targets.is_empty() && self.lookups.is_empty() && self.peers.is_empty()
+    }
+}
+
+/// Which rule: of a policy, by its place, and, where names of ports are in it, what they stand for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct RuleKey {
+    policy: PolicyId,
+    direction: Direction,
+    index: u32,
+    /// `None`: what holds without names.
+    resolved: Option<Vec<Ports>>,
+}
+
+/// A rule that some identity is told.
+#[derive(Debug, Clone)]
+struct RuleRow {
+    id: RuleId,
+    /// What its number is made of.
+    text: Name,
+    /// Identities whose isolation it opens.
+    uses: u32,
+    peers: Vec<PeersId>,
+}
+
+/// A set of peers that some rule names.
+#[derive(Debug, Clone)]
+struct PeersRow {
+    source: Source,
+    text: Name,
+    uses: u32,
+}
+
+/// What holds for an identity.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Isolated {
+    ingress: Option<Vec<RuleId>>,
+    egress: Option<Vec<RuleId>>,
+}
+
+/// What has to be looked at again.
+#[derive(Debug, Clone, Default)]
+struct Dirty {
+    /// Policies whose named egress ports may stand for others.
+    lookups: BTreeSet<PolicyId>,
+    /// Identities whose rules may be others.
+    identities: BTreeSet<IdentityId>,
+    /// Rules whose peers or ports may be others.
+    rules: BTreeSet<RuleKey>,
+    shown_identities: BTreeSet<IdentityId>,
+    shown_rules: BTreeSet<RuleKey>,
+    gone_rules: BTreeSet<RuleId>,
+    /// Uses of groups that have ended.
+    gone_groups: Vec<GroupId>,
+    shown_peers: BTreeSet<PeersId>,
+}
+
+impl Default for Policies {
+    fn default() -> Policies {
+        // Never 0: that stands for no rule in a connection's label.
+        let numbers = || Numbers::new(1, u64::from(u32::MAX));
+        Policies {
+            ids: HashMap::new(),
+            all: HashMap::new(),
+            news: BTreeMap::new(),
+            told: BTreeMap::new(),
+            groups: Groups::default(),
+            users: HashMap::new(),
+            rules: BTreeMap::new(),
+            rule_keys: HashMap::new(),
+            rule_numbers: numbers(),
+            peers: HashMap::new(),
+            peers_ids: HashMap::new(),
+            peers_numbers: numbers(),
+            isolated: HashMap::new(),
+            last: 0,
+            dirty: Dirty::default(),
+        }
+    }
+}
+
+impl Policies {
+    /// A policy is as it is now, or gone; it counts at the next settling.
+    pub fn set(&mut self, id: &Name, fact: Option<NetworkPolicy>) {
+        let known = self.ids.get(id).map(|id| &self.all[id].fact);
+        if known == fact.as_ref() {
+            self.news.remove(id);
+        } else {
+            self.news.insert(id.clone(), fact);
+        }
+    }
+
+    /// A namespace is as it is now, or gone.
+    pub fn set_namespace(&mut self, name: &Name, fact: Option<&Namespace>, identities: &Identities) {
+        self.groups.set_namespace(name, fact.map(|fact| &fact.labels), identities);
+    }
+
+    /// Pods have an identity that none had.
+    pub fn born(&mut self, id: IdentityId, identities: &Identities) {
+        self.groups.born(id, identities.get(id).expect("it was just born"), identities);
+    }
+
+    /// No pod has an identity any more.
+    pub fn gone(&mut self, id: IdentityId, identity: &Identity) {
+        self.groups.gone(id, identity);
+    }
+
+    /// Tells the identities which labels the new policies ask about; returns where pods have to be looked at again.
+    pub fn ask(&mut self, identities: &mut Identities) -> BTreeSet<Reach> {
+        let mut turned = BTreeSet::new();
+        for (name, fact) in &self.news {
+            let old = self.ids.get(name).map(|id| &self.all[id].fact);
+            for (fact, asked) in [(fact.as_ref(), true), (old, false)] {
+                for key in fact.map(compile::group_keys).into_iter().flatten() {
+                    let reach = key.reach();
+                    for label in key.pods.keys() {
+                        if identities.ask(&reach, label, asked) {
+                            turned.insert(reach.clone());
+                        }
+                    }
+                }
+            }
+        }
+        turned
+    }
+
+    /// Takes in new policies and changes of membership, down to which rules there are.
+    pub fn settle(&mut self, identities: &Identities, effects: &mut Effects) {
+        for (name, fact) in std::mem::take(&mut self.news) {
+            self.tell_owner(&name, fact.as_ref(), effects);
+            self.replace(&name, fact, identities);
+        }
+        for (group, identity) in self.groups.changed() {
+            let Some(users) = self.users.get(&group) else { continue };
+            if !users.targets.is_empty() {
+                self.dirty.identities.insert(identity);
+            }
+            self.dirty.lookups.extend(&users.lookups);
+            self.dirty.shown_peers.extend(&users.peers);
+        }
+        for policy in std::mem::take(&mut self.dirty.lookups) {
+            self.look_up(policy, identities);
+        }
+        for identity in std::mem::take(&mut self.dirty.identities) {
+            self.isolate(identity, identities);
+        }
+        for rule in std::mem::take(&mut self.dirty.rules) {
+            self.connect(&rule);
+        }
+        for group in std::mem::take(&mut self.dirty.gone_groups) {
+            self.groups.release(group);
+        }
+        self.settle_numbers();
+    }
+
+    /// Puts a policy in the place of the one before.
+    fn replace(&mut self, name: &Name, fact: Option<NetworkPolicy>, identities: &Identities) {
+        let id = self.ids.get(name).copied().unwrap_or_else(|| {
+            self.last += 1;
+            self.last
+        });
+        // Groups that go are released last: what old and new have in common is not computed again.
+        let new = fact.map(|fact| compile::compile(fact, |key| self.groups.acquire(key, identities)));
+        if let Some(old) = self.all.remove(&id) {
+            self.ids.remove(name);
+            self.dirty.identities.extend(self.groups.members(old.target));
+            self.use_groups(id, &old, false);
+            self.dirty.gone_groups.extend(old.groups());
+        }
+        if let Some(new) = new {
+            self.dirty.identities.extend(self.groups.members(new.target));
+            self.dirty.lookups.insert(id);
+            self.use_groups(id, &new, true);
+            self.ids.insert(name.clone(), id);
+            self.all.insert(id, new);
+        }
+        let first = RuleKey { policy: id, direction: Direction::Ingress, index: 0, resolved: None };
+        let own = self.rules.range(first..).map(|(key, _)| key).take_while(|key| key.policy == id);
+        self.dirty.rules.extend(own.cloned());
+    }
+
+    fn use_groups(&mut self, id: PolicyId, policy: &Compiled, used: bool) {
+        let lookups = policy.egress.iter().flatten().flat_map(|rule| &rule.lookups);
+        for group in lookups {
+            let users = &mut self.users.entry(*group).or_default().lookups;
+            if used {
+                users.insert(id)
+            } else {
+                users.remove(&id)
+            };
+            self.forget_users(*group);
+        }
+        let users = &mut self.users.entry(policy.target).or_default().targets;
+        if used {
+            users.insert(id)
+        } else {
+            users.remove(&id)
+        };
+        self.forget_users(policy.target);
+    }
+
+    fn forget_users(&mut self, group: GroupId) {
+        if self.users.get(&group).is_some_and(Users::is_none) {
+            self.users.remove(&group);
+        }
+    }
+
+    /// Finds out what names of ports stand for in the egress rules of a policy.
+    fn look_up(&mut self, id: PolicyId, identities: &Identities) {
+        let Some(policy) = self.all.get_mut(&id) else { return };
+        let mut changed = false;
+        for rule in policy.egress.iter_mut().flatten().filter(|rule| !rule.names.is_empty()) {
+            let mut resolved: BTreeMap<Vec<Ports>, Vec<Source>> = BTreeMap::new();
+            for group in &rule.lookups {
+                let mut found = BTreeSet::new();
+                for identity in self.groups.members(*group).iter().filter_map(|id| identities.get(*id)) {
+                    found.insert(compile::resolve(&rule.names, &identity.ports));
+                }
+                for ports in found.into_iter().filter(|ports| !ports.is_empty()) {
+                    let source = Source::Named { group: *group, names: rule.names.clone(), ports: ports.clone() };
+                    resolved.entry(ports).or_default().push(source);
+                }
+            }
+            if rule.resolved != resolved {
+                let before = std::mem::replace(&mut rule.resolved, resolved);
+                changed = true;
+                for ports in before.into_keys().chain(rule.resolved.keys().cloned()) {
+                    let direction = Direction::Egress;
+                    let key = RuleKey { policy: id, direction, index: rule.index, resolved: Some(ports) };
+                    self.dirty.rules.insert(key);
+                }
+            }
+        }
+        if changed {
+            self.dirty.identities.extend(self.groups.members(policy.target));
+        }
+    }
+
+    /// Policies that select an identity.
+    fn policies_of(&self, identity: IdentityId) -> impl Iterator<Item = PolicyId> {
+        let users = self.groups.of(identity).iter().filter_map(|group| self.users.get(group));
+        users.flat_map(|users| users.targets.iter().copied())
+    }
+
+    /// Finds the rules that open the isolation of an identity.
+    fn isolate(&mut self, id: IdentityId, identities: &Identities) {
+        self.dirty.shown_identities.insert(id);
+        let mut rules: [Option<BTreeSet<RuleKey>>; 2] = [None, None];
+        if let Some(identity) = identities.get(id) {
+            let policies: Vec<PolicyId> = self.policies_of(id).collect();
+            for policy in policies {
+                for (place, direction) in [Direction::Ingress, Direction::Egress].into_iter().enumerate() {
+                    if let Some(list) = self.all[&policy].rules(direction) {
+                        let of_rule = |rule| variants(policy, direction, rule, identity);
+                        rules[place].get_or_insert_default().extend(list.iter().flat_map(of_rule));
+                    }
+                }
+            }
+        }
+        let [ingress, egress] =
+            rules.map(|keys| keys.map(|keys| keys.into_iter().map(|key| self.use_rule(key)).collect::<Vec<RuleId>>()));
+        let new = Isolated { ingress, egress };
+        let old = match new == Isolated::default() {
+            true => self.isolated.remove(&id),
+            false => self.isolated.insert(id, new),
+        };
+        for rule in old.into_iter().flat_map(|old| old.ingress.into_iter().chain(old.egress)).flatten() {
+            self.unuse_rule(rule);
+        }
+    }
+
+    fn use_rule(&mut self, key: RuleKey) -> RuleId {
+        if let Some(row) = self.rules.get_mut(&key) {
+            row.uses += 1;
+            return row.id;
+        }
+        self.last += 1;
+        let text = self.rule_text(&key);
+        self.rule_numbers.insert(&text);
+        self.dirty.rules.insert(key.clone());
+        self.rule_keys.insert(self.last, key.clone());
+        self.rules.insert(key, RuleRow { id: self.last, text, uses: 1, peers: Vec::new() });
+        self.last
+    }
+
+    fn unuse_rule(&mut self, id: RuleId) {
+        let key = self.rule_keys[&id].clone();
+        let row = self.rules.get_mut(&key).expect("a key is of a rule");
+        row.uses -= 1;
+        if row.uses > 0 {
+            return;
+        }
+        let row = self.rules.remove(&key).expect("just seen");
+        self.rule_keys.remove(&id);
+        self.rule_numbers.remove(&row.text);
+        self.dirty.gone_rules.insert(id);
+        row.peers.into_iter().for_each(|peers| self.unuse_peers(peers));
+    }
+
+    fn rule_text(&self, key: &RuleKey) -> Name {
+        let fact = &self.all[&key.policy].fact;
+        let direction = match key.direction {
+            Direction::Ingress => "ingress",
+            Direction::Egress => "egress",
+        };
+        let mut text = String::new();
+        push_part(&mut text, &fact.namespace);
+        text.push('\n');
+        push_part(&mut text, &fact.name);
+        text += &format!("\n{direction}\n{}", key.index);
+        if let Some(ports) = &key.resolved {
+            text += &format!("\n{}", compile::ports_text(ports));
+        }
+        text.into()
+    }
+
+    /// Finds the sets of peers of a rule.
+    fn connect(&mut self, key: &RuleKey) {
+        if !self.rules.contains_key(key) {
+            return;
+        }
+        self.dirty.shown_rules.insert(key.clone());
+        let sources = self.rule(key).map(|rule| peers_of(rule, key)).unwrap_or_default();
+        let new: Vec<PeersId> = sources.iter().map(|source| self.use_peers(source)).collect();
+        let row = self.rules.get_mut(key).expect("just seen");
+        for old in std::mem::replace(&mut row.peers, new) {
+            self.unuse_peers(old);
+        }
+    }
+
+    fn rule(&self, key: &RuleKey) -> Option<&Rule> {
+        self.all.get(&key.policy)?.rules(key.direction)?.iter().find(|rule| rule.index == key.index)
+    }
+
+    fn use_peers(&mut self, source: &Source) -> PeersId {
+        if let Some(id) = self.peers_ids.get(source) {
+            self.peers.get_mut(id).expect("an id is of a row").uses += 1;
+            return *id;
+        }
+        self.last += 1;
+        let id = self.last;
+        let text: Name = compile::source_text(source, |group| self.groups.key(group).clone()).into();
+        self.peers_numbers.insert(&text);
+        if let Some(group) = source.group() {
+            self.users.entry(group).or_default().peers.insert(id);
+        }
+        self.peers_ids.insert(source.clone(), id);
+        self.peers.insert(id, PeersRow { source: source.clone(), text, uses: 1 });
+        self.dirty.shown_peers.insert(id);
+        id
+    }
+
+    fn unuse_peers(&mut self, id: PeersId) {
+        let row = self.peers.get_mut(&id).expect("a set in use exists");
+        row.uses -= 1;
+        if row.uses > 0 {
+            return;
+        }
+        let row = self.peers.remove(&id).expect("just seen");
+        self.peers_ids.remove(&row.source);
+        self.peers_numbers.remove(&row.text);
+        if let Some(group) = row.source.group() {
+            if let Some(users) = self.users.get_mut(&group) {
+                users.peers.remove(&id);
+            }
+            self.forget_users(group);
+        }
+        self.dirty.shown_peers.insert(id);
+    }
+
+    /// Gives numbers to new rules and sets of peers, and marks what names those that have got another one.
+    fn settle_numbers(&mut self) {
+        let rules: BTreeSet<Name> = self.rule_numbers.settle().into_iter().collect();
+        let peers: BTreeSet<Name> = self.peers_numbers.settle().into_iter().collect();
+        if rules.is_empty() && peers.is_empty() {
+            return;
+        }
+        // Two hashes of 32 bits have met: rare enough to look at all.
+        for (key, row) in &self.rules {
+            let names = |id: &PeersId| peers.contains(&self.peers[id].text);
+            if rules.contains(&row.text) || row.peers.iter().any(names) {
+                self.dirty.shown_rules.insert(key.clone());
+                self.dirty.shown_identities.extend(self.groups.members(self.all[&key.policy].target));
+            }
+        }
+        let moved = self.peers.iter().filter(|(_, row)| peers.contains(&row.text));
+        self.dirty.shown_peers.extend(moved.map(|(id, _)| *id));
+    }
+
+    /// Identities have other numbers than before.
+    pub fn renumbered(&mut self, ids: &[IdentityId]) {
+        for id in ids {
+            self.dirty.shown_identities.insert(*id);
+            let users = self.groups.of(*id).iter().filter_map(|group| self.users.get(group));
+            self.dirty.shown_peers.extend(users.flat_map(|users| &users.peers));
+        }
+    }
+
+    fn tell_owner(&mut self, id: &Name, fact: Option<&NetworkPolicy>, effects: &mut Effects) {
+        let Some(fact) = fact else {
+            self.told.remove(id);
+            return;
+        };
+        let closed = || {
+            let message = format!(
+                "NetworkPolicy {id}: a named port in egress is looked up in pods that selectors name, not in those behind an \
+                 ipBlock, where it admits nothing; write its number in a rule of its own"
+            );
+            compile::names_for_blocks(fact).then(|| Problem::new("NamedPortForBlock", message))
+        };
+        let problem = fact.problem.clone().or_else(closed);
+        let before = self.told.remove(id);
+        self.told.extend(problem.clone().map(|problem| (id.clone(), problem)));
+        if before == problem {
+            return;
+        }
+        let (change, what) = match problem {
+            Some(problem) => (Change::Wrong, problem),
+            None => {
+                (Change::Right, Problem::new("Understood", format!("NetworkPolicy {id} is in force as it is written")))
+            }
+        };
+        let object = ObjectKey::namespaced(Kind::NetworkPolicy, &fact.namespace, &fact.name);
+        effects.notices.push(Notice { object, uid: fact.uid.clone(), change, what });
+    }
+}
+
+/// The rules that a rule comes to for an identity that it protects.
+fn variants(policy: PolicyId, direction: Direction, rule: &Rule, identity: &Identity) -> Vec<RuleKey> {
+    let key = |resolved| RuleKey { policy, direction, index: rule.index, resolved };
+    if rule.peers.as_ref().is_some_and(Vec::is_empty) {
+        return Vec::new();
+    }
+    let plain = rule.ports.as_ref().is_none_or(|ports| !ports.is_empty());
+    match direction {
+        _ if rule.names.is_empty() => plain.then(|| key(None)).into_iter().collect(),
+        Direction::Ingress => {
+            let resolved = compile::resolve(&rule.names, &identity.ports);
+            let opens = plain || !resolved.is_empty();
+            opens.then(|| key(Some(resolved))).into_iter().collect()
+        }
+        Direction::Egress => {
+            let named = rule.resolved.keys().map(|ports| key(Some(ports.clone())));
+            plain.then(|| key(None)).into_iter().chain(named).collect()
+        }
+    }
+}
+
+/// Who is admitted by a variant of a rule; none where everyone is.
+fn peers_of(rule: &Rule, key: &RuleKey) -> Vec<Source> {
+    let resolved = key.resolved.as_ref().filter(|_| key.direction == Direction::Egress);
+    let mut sources = match resolved {
+        Some(ports) => rule.resolved.get(ports).cloned().unwrap_or_default(),
+        None => rule.peers.clone().unwrap_or_default(),
+    };
+    sources.sort();
+    sources.dedup();
+    sources
+}

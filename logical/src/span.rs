@@ -1,0 +1,305 @@
+//! Spans: which nodes have an object because something that they have needs it.
+//!
+//! A node has the identities of its pods; an identity needs rules, a rule needs peers, and so on. Every thing counts, for
+//! each node, through how many others it is needed there, so that a change costs what it changes. An object is stored once,
+//! however many nodes have it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use api::node::Object;
+
+use crate::Name;
+use crate::event::Effects;
+
+/// Something that nodes can need. Ids are those of the tables of `policy`, never given twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Thing {
+    /// What holds for the pods of an identity.
+    Identity(u32),
+    /// What one rule admits.
+    Rule(u32),
+    /// A set of peers.
+    Peers(u32),
+    /// The addresses of a set of peers: those of their identities.
+    Reach(u32),
+    /// The addresses of the pods of an identity.
+    Addresses(u32),
+}
+
+/// All things, and who has them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Spans {
+    things: HashMap<Thing, Held>,
+    by_key: HashMap<Box<str>, Thing>,
+    nodes: Vec<Name>,
+    ids: HashMap<Name, u32>,
+    /// What each node has by itself.
+    roots: HashMap<u32, BTreeSet<Thing>>,
+    /// Things that are needed now and were not, or the other way round.
+    turned: BTreeSet<Thing>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Held {
+    /// Sorted by key.
+    objects: Vec<Arc<Object>>,
+    /// Sorted, none twice.
+    needs: Box<[Thing]>,
+    /// Through how many others, or by itself, each node has it; sorted by node.
+    nodes: Vec<(u32, u32)>,
+    /// How many others need it, on whatever node.
+    parents: u32,
+}
+
+impl Held {
+    fn is_bare(&self) -> bool {
+        self.objects.is_empty() && self.needs.is_empty() && self.nodes.is_empty() && self.parents == 0
+    }
+}
+
+impl Spans {
+    /// A node has a thing by itself now.
+    pub fn hold(&mut self, node: &Name, thing: Thing, effects: &mut Effects) {
+        let id = self.node_id(node);
+        if self.roots.entry(id).or_default().insert(thing) {
+            self.gain(thing, id, effects);
+        }
+    }
+
+    /// A node does not have a thing by itself any more.
+    pub fn release(&mut self, node: &Name, thing: Thing, effects: &mut Effects) {
+        let id = self.node_id(node);
+        if self.roots.get_mut(&id).is_some_and(|things| things.remove(&thing)) {
+            self.lose(thing, id, effects);
+        }
+        if self.roots.get(&id).is_some_and(BTreeSet::is_empty) {
+            self.roots.remove(&id);
+        }
+        self.forget_if_bare(thing);
+    }
+
+    /// What a thing needs, from now on.
+    pub fn set_needs(&mut self, thing: Thing, mut needs: Vec<Thing>, effects: &mut Effects) {
+        needs.sort();
+        needs.dedup();
+        let held = self.things.entry(thing).or_default();
+        let before = std::mem::replace(&mut held.needs, needs.clone().into());
+        let nodes: Vec<u32> = held.nodes.iter().map(|(node, _)| *node).collect();
+        for new in needs.iter().filter(|need| before.binary_search(need).is_err()) {
+            let parents = &mut self.things.entry(*new).or_default().parents;
+            *parents += 1;
+            if *parents == 1 {
+                self.turned.insert(*new);
+            }
+            nodes.iter().for_each(|node| self.gain(*new, *node, effects));
+        }
+        for old in before.iter().filter(|need| needs.binary_search(need).is_err()) {
+            nodes.iter().for_each(|node| self.lose(*old, *node, effects));
+            let parents = &mut self.things.get_mut(old).expect("what is needed exists").parents;
+            *parents -= 1;
+            if *parents == 0 {
+                self.turned.insert(*old);
+            }
+            self.forget_if_bare(*old);
+        }
+        self.forget_if_bare(thing);
+    }
+
+    /// The one object of a thing, from now on; `None`: it has none.
+    pub fn set_object(&mut self, thing: Thing, object: Option<Arc<Object>>, effects: &mut Effects) {
+        let before: Vec<String> = self
+            .things
+            .get(&thing)
+            .map_or(Vec::new(), |held| held.objects.iter().map(|object| object.key.clone()).collect());
+        for key in before.iter().filter(|key| object.as_ref().is_none_or(|object| object.key != **key)) {
+            self.remove_object(thing, key, effects);
+        }
+        if let Some(object) = object {
+            self.put_object(thing, object, effects);
+        }
+    }
+
+    /// Adds or replaces an object of a thing.
+    pub fn put_object(&mut self, thing: Thing, object: Arc<Object>, effects: &mut Effects) {
+        let held = self.things.entry(thing).or_default();
+        match held.objects.binary_search_by(|other| other.key.cmp(&object.key)) {
+            Ok(place) if held.objects[place] == object => return,
+            Ok(place) => held.objects[place] = object.clone(),
+            Err(place) => held.objects.insert(place, object.clone()),
+        }
+        self.by_key.insert(object.key.as_str().into(), thing);
+        tell(&self.nodes, &held.nodes, &object.key, effects);
+    }
+
+    /// Takes an object from a thing.
+    pub fn remove_object(&mut self, thing: Thing, key: &str, effects: &mut Effects) {
+        let Some(held) = self.things.get_mut(&thing) else { return };
+        let Ok(place) = held.objects.binary_search_by(|other| other.key.as_str().cmp(key)) else { return };
+        held.objects.remove(place);
+        tell(&self.nodes, &held.nodes, key, effects);
+        if self.by_key.get(key) == Some(&thing) {
+            self.by_key.remove(key);
+        }
+        self.forget_if_bare(thing);
+    }
+
+    /// Takes all from a thing: it does not exist any more.
+    pub fn clear(&mut self, thing: Thing, effects: &mut Effects) {
+        self.set_needs(thing, Vec::new(), effects);
+        let keys: Vec<String> = match self.things.get(&thing) {
+            Some(held) => held.objects.iter().map(|object| object.key.clone()).collect(),
+            None => return,
+        };
+        keys.iter().for_each(|key| self.remove_object(thing, key, effects));
+    }
+
+    /// Whether another thing needs this one.
+    pub fn is_needed(&self, thing: Thing) -> bool {
+        self.things.get(&thing).is_some_and(|held| held.parents > 0)
+    }
+
+    /// Things that have come to be needed since the last call, or no longer are.
+    pub fn turned(&mut self) -> BTreeSet<Thing> {
+        std::mem::take(&mut self.turned)
+    }
+
+    /// An object that a node has.
+    pub fn get(&self, node: &str, key: &str) -> Option<&Arc<Object>> {
+        let held = self.things.get(self.by_key.get(key)?)?;
+        let id = self.ids.get(node)?;
+        held.nodes.binary_search_by_key(id, |(node, _)| *node).ok()?;
+        let place = held.objects.binary_search_by(|object| object.key.as_str().cmp(key)).ok()?;
+        Some(&held.objects[place])
+    }
+
+    /// All objects that a node has.
+    pub fn of_node(&self, node: &str) -> BTreeMap<String, Arc<Object>> {
+        let mut objects = BTreeMap::new();
+        let mut seen = BTreeSet::new();
+        let roots = self.ids.get(node).and_then(|id| self.roots.get(id));
+        let mut open: Vec<Thing> = roots.into_iter().flatten().copied().collect();
+        while let Some(thing) = open.pop() {
+            if !seen.insert(thing) {
+                continue;
+            }
+            if let Some(held) = self.things.get(&thing) {
+                objects.extend(held.objects.iter().map(|object| (object.key.clone(), object.clone())));
+                open.extend(held.needs.iter());
+            }
+        }
+        objects
+    }
+
+    fn node_id(&mut self, node: &Name) -> u32 {
+        if let Some(id) = self.ids.get(node) {
+            return *id;
+        }
+        let id = u32::try_from(self.nodes.len()).expect("fewer than 2^32 nodes");
+        self.nodes.push(node.clone());
+        self.ids.insert(node.clone(), id);
+        id
+    }
+
+    fn gain(&mut self, thing: Thing, node: u32, effects: &mut Effects) {
+        let held = self.things.entry(thing).or_default();
+        match held.nodes.binary_search_by_key(&node, |(node, _)| *node) {
+            Ok(place) => held.nodes[place].1 += 1,
+            Err(place) => {
+                held.nodes.insert(place, (node, 1));
+                let mark = [(node, 1)];
+                held.objects.iter().for_each(|object| tell(&self.nodes, &mark, &object.key, effects));
+                let needs = held.needs.clone();
+                needs.iter().for_each(|need| self.gain(*need, node, effects));
+            }
+        }
+    }
+
+    fn lose(&mut self, thing: Thing, node: u32, effects: &mut Effects) {
+        let Some(held) = self.things.get_mut(&thing) else { return };
+        let Ok(place) = held.nodes.binary_search_by_key(&node, |(node, _)| *node) else { return };
+        held.nodes[place].1 -= 1;
+        if held.nodes[place].1 > 0 {
+            return;
+        }
+        held.nodes.remove(place);
+        let mark = [(node, 0)];
+        held.objects.iter().for_each(|object| tell(&self.nodes, &mark, &object.key, effects));
+        let needs = held.needs.clone();
+        needs.iter().for_each(|need| self.lose(*need, node, effects));
+    }
+
+    fn forget_if_bare(&mut self, thing: Thing) {
+        if self.things.get(&thing).is_some_and(Held::is_bare) {
+            self.things.remove(&thing);
+        }
+    }
+}
+
+/// Marks a key for nodes.
+fn tell(names: &[Name], nodes: &[(u32, u32)], key: &str, effects: &mut Effects) {
+    for (node, _) in nodes {
+        let keys = effects.local.entry(names[*node as usize].clone()).or_default();
+        if !keys.contains(key) {
+            keys.insert(key.to_owned());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(key: &str) -> Arc<Object> {
+        Arc::new(Object { key: key.into(), digest: 0, kind: None })
+    }
+
+    fn told(effects: &Effects, node: &str) -> Vec<String> {
+        effects.local.get(node).into_iter().flatten().cloned().collect()
+    }
+
+    #[test]
+    fn a_node_has_what_its_things_need_until_the_last_of_them_goes() {
+        let (n1, n2): (Name, Name) = ("n1".into(), "n2".into());
+        let mut spans = Spans::default();
+        let mut effects = Effects::default();
+        spans.set_needs(Thing::Identity(1), vec![Thing::Rule(1), Thing::Rule(2)], &mut effects);
+        spans.set_needs(Thing::Identity(2), vec![Thing::Rule(2)], &mut effects);
+        spans.set_object(Thing::Rule(1), Some(object("rule/1")), &mut effects);
+        spans.set_object(Thing::Rule(2), Some(object("rule/2")), &mut effects);
+        assert_eq!(effects, Effects::default(), "no node has any of it");
+        spans.hold(&n1, Thing::Identity(1), &mut effects);
+        spans.hold(&n1, Thing::Identity(2), &mut effects);
+        spans.hold(&n2, Thing::Identity(2), &mut effects);
+        assert_eq!(
+            (told(&effects, "n1"), told(&effects, "n2")),
+            (vec!["rule/1".into(), "rule/2".into()], vec!["rule/2".into()])
+        );
+        let mut effects = Effects::default();
+        spans.release(&n1, Thing::Identity(1), &mut effects);
+        assert_eq!(told(&effects, "n1"), ["rule/1"], "the other rule is needed still");
+        assert_eq!(spans.get("n1", "rule/1"), None);
+        assert!(spans.get("n1", "rule/2").is_some());
+        let mut effects = Effects::default();
+        spans.set_needs(Thing::Identity(2), vec![], &mut effects);
+        assert_eq!(
+            (told(&effects, "n1"), told(&effects, "n2")),
+            (vec!["rule/2".to_owned()], vec!["rule/2".to_owned()])
+        );
+        assert!(spans.of_node("n1").is_empty());
+    }
+
+    #[test]
+    fn what_goes_is_forgotten() {
+        let n1: Name = "n1".into();
+        let mut spans = Spans::default();
+        let mut effects = Effects::default();
+        spans.hold(&n1, Thing::Identity(1), &mut effects);
+        spans.set_needs(Thing::Identity(1), vec![Thing::Rule(1)], &mut effects);
+        spans.set_object(Thing::Rule(1), Some(object("rule/1")), &mut effects);
+        spans.clear(Thing::Rule(1), &mut effects);
+        spans.clear(Thing::Identity(1), &mut effects);
+        spans.release(&n1, Thing::Identity(1), &mut effects);
+        assert!(spans.things.is_empty() && spans.by_key.is_empty() && spans.roots.is_empty());
+    }
+}

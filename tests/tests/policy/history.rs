@@ -1,0 +1,286 @@
+//! Random clusters and edits of them, from a seed.
+
+use std::net::IpAddr;
+
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use logical::{Event, Network, ObjectKey};
+use reference::{Cluster, Endpoint, Packet};
+use serde_json::{Value, json};
+
+use crate::cluster::{Told, facts, network, views};
+
+/// A cluster, a controller that has followed every edit of it, and what nodes have been told on the way.
+pub struct History {
+    pub cluster: Cluster,
+    pub told: Told,
+    network: Network,
+    random: Random,
+}
+
+/// SplitMix64 (Steele, Lea, Flood).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut word = self.0;
+        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((word ^ (word >> 31)) % end as u64) as usize
+    }
+
+    fn one(&mut self, of: &[&'static str]) -> &'static str {
+        of[self.below(of.len())]
+    }
+
+    fn often(&mut self, of_ten: usize) -> bool {
+        self.below(10) < of_ten
+    }
+}
+
+const NAMESPACES: [&str; 3] = ["x", "y", "z"];
+const VALUES: [&str; 3] = ["a", "b", "c"];
+const KEYS: [&str; 4] = ["app", "tier", "track", "team"];
+const PORT_NAMES: [&str; 2] = ["serve", "admin"];
+
+impl History {
+    pub fn new(seed: u64) -> History {
+        let cluster = Cluster { nodes: reference::cases::cluster().nodes, ..Cluster::default() };
+        let mut history =
+            History { cluster, told: Told { views: Default::default() }, network: network(), random: Random(seed) };
+        history.cluster.namespaces = NAMESPACES.iter().map(|name| history.random.namespace(name)).collect();
+        for number in 0..9 {
+            let pod = history.random.pod(number);
+            history.cluster.pods.push(pod);
+        }
+        history.follow(&Cluster::default());
+        // Agents connect now: what they are told first is all there is.
+        history.told.views = views(&history.network);
+        history
+    }
+
+    /// One edit, or several in one burst.
+    pub fn edit(&mut self) {
+        let before = self.cluster.clone();
+        for _ in 0..1 + self.random.below(3) {
+            self.edit_once();
+        }
+        self.follow(&before);
+    }
+
+    fn edit_once(&mut self) {
+        let (random, cluster) = (&mut self.random, &mut self.cluster);
+        match random.below(10) {
+            0..=4 => {
+                let policy = serde_json::from_value(random.policy()).expect("policies of these tests are of the API");
+                let policy: k8s_openapi::api::networking::v1::NetworkPolicy = policy;
+                let same = |one: &k8s_openapi::api::networking::v1::NetworkPolicy| {
+                    (&one.metadata.namespace, &one.metadata.name) == (&policy.metadata.namespace, &policy.metadata.name)
+                };
+                cluster.policies.retain(|one| !same(one));
+                cluster.policies.push(policy);
+            }
+            5 if !cluster.policies.is_empty() => {
+                let gone = random.below(cluster.policies.len());
+                cluster.policies.remove(gone);
+            }
+            6 => {
+                let number = random.below(NAMESPACES.len());
+                cluster.namespaces[number] = random.namespace(NAMESPACES[number]);
+            }
+            7 => {
+                let number = random.below(12);
+                cluster.pods.retain(|pod| pod.metadata.name.as_deref() != Some(&format!("p{number}")));
+            }
+            _ => {
+                let number = random.below(12);
+                let pod = random.pod(number);
+                cluster.pods.retain(|one| one.metadata.name != pod.metadata.name);
+                cluster.pods.push(pod);
+            }
+        }
+    }
+
+    /// The controller hears of all that has changed, and nodes are told.
+    fn follow(&mut self, before: &Cluster) {
+        let (old, new) = (facts(before), facts(&self.cluster));
+        let gone = old.iter().map(logical::Fact::key).filter(|key| new.iter().all(|fact| fact.key() != *key));
+        let mut events: Vec<Event> = gone.collect::<Vec<ObjectKey>>().into_iter().map(Event::Delete).collect();
+        events.extend(new.into_iter().filter(|fact| !old.contains(fact)).map(Event::Upsert));
+        let effects = self.network.apply_all(events);
+        for node in self.network.node_names().cloned().collect::<Vec<_>>() {
+            let delta = self.network.node_delta(&effects, &node);
+            let view = self.told.views.entry(node.to_string()).or_default();
+            delta.removed.iter().for_each(|key| drop(view.remove(key)));
+            view.extend(delta.set.into_iter().map(|object| (object.key.clone(), object)));
+        }
+    }
+
+    /// What nodes were told, step by step, is what a controller that starts now would tell them.
+    pub fn must_equal_from_nothing(&self) {
+        let fresh = Told::computed(&self.cluster);
+        for (node, view) in &fresh.views {
+            for (key, object) in view {
+                assert_eq!(self.told.views[node].get(key), Some(object), "{key} on {node}");
+            }
+            let more: Vec<_> = self.told.views[node].keys().filter(|key| !view.contains_key(*key)).collect();
+            assert!(more.is_empty(), "{node} has what it should not: {more:?}");
+        }
+        assert_eq!(views(&self.network), fresh.views);
+    }
+
+    /// Packets between random ends of one family.
+    pub fn packets(&mut self, count: usize) -> Vec<Packet> {
+        (0..count).filter_map(|_| self.packet()).collect()
+    }
+
+    fn packet(&mut self) -> Option<Packet> {
+        let ipv6 = self.random.often(3);
+        let (from, source) = self.end(ipv6)?;
+        let (to, destination) = self.end(ipv6)?;
+        if !matches!(from, Endpoint::Pod(..)) && !matches!(to, Endpoint::Pod(..)) {
+            return None;
+        }
+        let protocol = self.random.one(&["TCP", "UDP", "SCTP"]).to_owned();
+        let port = [80, 81, 82, 8080, 443][self.random.below(5)];
+        Some(Packet { from, source, to, destination, protocol, port })
+    }
+
+    fn end(&mut self, ipv6: bool) -> Option<(Endpoint, IpAddr)> {
+        if self.random.often(2) {
+            let others = crate::others();
+            let fitting: Vec<_> = others.into_iter().filter(|(_, address)| address.is_ipv6() == ipv6).collect();
+            return Some(fitting[self.random.below(fitting.len())].clone());
+        }
+        let pods = &self.cluster.pods;
+        let pod = pods.get(self.random.below(pods.len().max(1)))?;
+        let runs = !pod.spec.as_ref()?.host_network.unwrap_or(false) && pod.status.as_ref()?.phase.is_none();
+        let end = Endpoint::Pod(pod.metadata.namespace.clone()?, pod.metadata.name.clone()?);
+        let addresses = pod.status.iter().flat_map(|status| status.pod_ips.iter().flatten());
+        let mut addresses = addresses.filter_map(|one| one.ip.parse::<IpAddr>().ok());
+        Some((end, addresses.find(|address| address.is_ipv6() == ipv6)?)).filter(|_| runs)
+    }
+}
+
+impl Random {
+    fn labels(&mut self) -> Value {
+        let mut labels = json!({});
+        for key in KEYS {
+            if self.often(5) {
+                labels[key] = self.one(&VALUES).into();
+            }
+        }
+        labels
+    }
+
+    fn namespace(&mut self, name: &str) -> Namespace {
+        let mut labels = self.labels();
+        labels["kubernetes.io/metadata.name"] = name.into();
+        serde_json::from_value(json!({"metadata": {"name": name, "labels": labels}})).expect("a namespace")
+    }
+
+    /// A pod of a number, which gives it its namespace and addresses; all else is random.
+    fn pod(&mut self, number: usize) -> Pod {
+        let mut ports = Vec::new();
+        for name in PORT_NAMES {
+            if self.often(6) {
+                let protocol = self.one(&["TCP", "TCP", "UDP"]);
+                ports.push(json!({"name": name, "containerPort": 80 + self.below(3), "protocol": protocol}));
+            }
+        }
+        let addresses = [format!("10.10.1.{}", number + 1), format!("fd00:10::1:{}", number + 1)];
+        let mut pod = json!({
+            "metadata": {"namespace": NAMESPACES[number % 3], "name": format!("p{number}"), "labels": self.labels()},
+            "spec": {"nodeName": format!("node-{}", self.below(3)), "containers": [{"name": "c", "ports": ports}]},
+            "status": {"podIPs": addresses.map(|address| json!({"ip": address}))},
+        });
+        match self.below(12) {
+            0 => pod["spec"]["hostNetwork"] = true.into(),
+            1 => pod["status"]["phase"] = "Succeeded".into(),
+            _ => {}
+        }
+        serde_json::from_value(pod).expect("a pod")
+    }
+
+    fn policy(&mut self) -> Value {
+        let mut spec = json!({"podSelector": self.selector()});
+        let types = [json!(["Ingress"]), json!(["Egress"]), json!(["Ingress", "Egress"]), Value::Null];
+        spec["policyTypes"] = types[self.below(4)].clone();
+        for (field, peers) in [("ingress", "from"), ("egress", "to")] {
+            if self.often(7) {
+                spec[field] = (0..self.below(4)).map(|_| self.rule(peers)).collect();
+            }
+        }
+        let namespace = self.one(&NAMESPACES);
+        let metadata = json!({"namespace": namespace, "name": format!("policy-{}", self.below(4))});
+        json!({"metadata": metadata, "spec": spec})
+    }
+
+    fn rule(&mut self, peers: &str) -> Value {
+        let mut rule = json!({});
+        // A name is looked up in pods that selectors name: see docs/policy.md on blocks.
+        let mut named_egress = false;
+        if self.often(7) {
+            let ports: Vec<Value> = (0..self.below(3)).map(|_| self.port()).collect();
+            named_egress = peers == "to" && ports.iter().any(|port| port["port"].is_string());
+            rule["ports"] = ports.into();
+        }
+        if self.often(8) {
+            rule[peers] = (0..self.below(3)).map(|_| self.peer(named_egress)).collect();
+        }
+        rule
+    }
+
+    fn peer(&mut self, pods_only: bool) -> Value {
+        match self.below(if pods_only { 3 } else { 4 }) {
+            0 => json!({"podSelector": self.selector()}),
+            1 => json!({"namespaceSelector": self.selector()}),
+            2 => json!({"namespaceSelector": self.selector(), "podSelector": self.selector()}),
+            _ => self.block(),
+        }
+    }
+
+    fn block(&mut self) -> Value {
+        let cidrs = ["0.0.0.0/0", "10.10.1.0/29", "10.10.1.4/30", "192.0.2.0/24", "::/0", "fd00:10::1:0/125"];
+        let excepts = ["10.10.1.2/32", "10.10.1.4/31", "192.0.2.12/32", "fd00:10::1:2/128", "203.0.113.0/24"];
+        let mut block = json!({"cidr": self.one(&cidrs)});
+        if self.often(5) {
+            block["except"] = (0..1 + self.below(2)).map(|_| Value::from(self.one(&excepts))).collect();
+        }
+        json!({"ipBlock": block})
+    }
+
+    fn port(&mut self) -> Value {
+        let mut port = match self.below(5) {
+            0 => json!({}),
+            1 => json!({"port": self.one(&PORT_NAMES)}),
+            2 => json!({"port": 80, "endPort": 80 + self.below(3)}),
+            _ => json!({"port": 80 + self.below(3)}),
+        };
+        if self.often(6) {
+            port["protocol"] = self.one(&["TCP", "UDP", "SCTP"]).into();
+        }
+        port
+    }
+
+    fn selector(&mut self) -> Value {
+        match self.below(6) {
+            0 => json!({}),
+            1 | 2 => json!({"matchLabels": {(self.one(&KEYS)): self.one(&VALUES)}}),
+            3 => {
+                json!({"matchLabels": {(self.one(&KEYS)): self.one(&VALUES)}, "matchExpressions": [self.expression()]})
+            }
+            _ => json!({"matchExpressions": [self.expression()]}),
+        }
+    }
+
+    fn expression(&mut self) -> Value {
+        let key = self.one(&KEYS);
+        match self.below(4) {
+            0 => json!({"key": key, "operator": "In", "values": [self.one(&VALUES), self.one(&VALUES)]}),
+            1 => json!({"key": key, "operator": "NotIn", "values": [self.one(&VALUES)]}),
+            2 => json!({"key": key, "operator": "Exists"}),
+            _ => json!({"key": key, "operator": "DoesNotExist"}),
+        }
+    }
+}
