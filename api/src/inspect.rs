@@ -5,6 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
+mod service;
+
+pub use service::{EndpointUse, ServicePortUse, ServiceUse};
+
 /// A question.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "question")]
@@ -17,6 +21,12 @@ pub enum Question {
     Addresses,
     /// Nodes with their addresses and blocks.
     Nodes,
+    /// Services that are served, with their endpoints.
+    #[serde(rename_all = "camelCase")]
+    Services {
+        /// `NAMESPACE/NAME` of one; `None`: all.
+        service: Option<String>,
+    },
     /// A node's flows, explained; of one pod where `pod` ("namespace/name") is given.
     #[serde(rename_all = "camelCase")]
     Flows {
@@ -47,6 +57,8 @@ pub enum Answer {
     Addresses(Vec<AddressUse>),
     /// To [`Question::Nodes`].
     Nodes(Vec<NodeUse>),
+    /// To [`Question::Services`].
+    Services(Vec<ServiceUse>),
     /// To [`Question::Flows`].
     Flows(Vec<ExplainedFlow>),
     /// To [`Question::Cookie`]; `None`: not one of ours, or no longer used.

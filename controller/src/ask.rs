@@ -89,6 +89,7 @@ impl Asks {
             Question::Subnets => Answer::Subnets(network.subnets()),
             Question::Addresses => Answer::Addresses(network.addresses()),
             Question::Nodes => Answer::Nodes(network.nodes()),
+            Question::Services { service } => Answer::Services(network.services(service.as_deref())),
             Question::Flows { node, .. } if node.is_empty() => {
                 Answer::Error("name a node: weftctl flows --node NAME".to_owned())
             }

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::ControllerConfig;
-use api::inspect::{AddressUse, NodeUse, SubnetUse};
+use api::inspect::{AddressUse, NodeUse, ServiceUse, SubnetUse};
 use api::node::Object;
 
 use crate::assign::{Add, Claims};
@@ -173,6 +173,11 @@ impl Network {
     /// Addresses and their owners, for people.
     pub fn addresses(&self) -> Vec<AddressUse> {
         self.addresses_in_use()
+    }
+
+    /// Services that are served with their endpoints, or the one of this `NAMESPACE/NAME`, for people.
+    pub fn services(&self, named: Option<&str>) -> Vec<ServiceUse> {
+        self.services.in_use(named)
     }
 
     /// Nodes with their addresses and blocks, for people.

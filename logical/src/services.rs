@@ -3,6 +3,8 @@
 //! Every node has every Service that is served, with its slices: what an agent makes of them is its own affair. A slice is
 //! told while its Service is. Each object is made once and shared with the views.
 
+mod inspect;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

@@ -31,6 +31,7 @@ Examples:
   weftctl status                          every node: revision wanted and realized, problems
   weftctl get subnets                     subnets and how full they are
   weftctl get addresses -o json           who has which address
+  weftctl services shop/web               a Service, its ports, and the endpoints behind each
   weftctl flows --pod shop/web-0          the flows that are there for a pod, each explained
   weftctl flows --node node-1             all flows of a node
   weftctl why 0xc00a01a1b2c3d4e5          what a cookie in `ovs-ofctl dump-flows` is for
@@ -82,6 +83,13 @@ pub enum Verb {
         #[arg(long, value_name = "NODE")]
         node: Option<String>,
     },
+    /// Services that are served: addresses, policies, and every port with its endpoints and their state.
+    #[command(after_help = "Examples:\n  weftctl services\n  weftctl services shop/web\n  weftctl services -o json")]
+    Services {
+        /// Only this one.
+        #[arg(value_name = "NAMESPACE/NAME", value_parser = service)]
+        service: Option<String>,
+    },
     /// Every node: revision wanted and realized, problems.
     Status,
 }
@@ -123,12 +131,16 @@ fn said_on_command_line(matches: &ArgMatches, name: &str) -> bool {
 }
 
 fn pod(text: &str) -> Result<String, String> {
-    match text.split_once('/') {
-        Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
-            Ok(text.to_owned())
-        }
-        _ => Err("write NAMESPACE/POD, such as shop/web-0".to_owned()),
-    }
+    namespaced(text).ok_or_else(|| "write NAMESPACE/POD, such as shop/web-0".to_owned())
+}
+
+fn service(text: &str) -> Result<String, String> {
+    namespaced(text).ok_or_else(|| "write NAMESPACE/NAME, such as shop/web".to_owned())
+}
+
+fn namespaced(text: &str) -> Option<String> {
+    let (namespace, name) = text.split_once('/')?;
+    (!namespace.is_empty() && !name.is_empty() && !name.contains('/')).then(|| text.to_owned())
 }
 
 fn cookie(text: &str) -> Result<u64, String> {
@@ -166,9 +178,11 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_has_a_namespace() {
+    fn a_pod_and_a_service_have_a_namespace() {
         check("weftctl flows --pod shop/web-0", "Some(\"shop/web-0\")");
         check("weftctl flows --pod web-0", "write NAMESPACE/POD");
+        check("weftctl services shop/web", "Some(\"shop/web\")");
+        check("weftctl services shop/", "write NAMESPACE/NAME");
     }
 
     #[test]

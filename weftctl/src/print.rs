@@ -1,5 +1,7 @@
 //! Answers as columns for people and as JSON for programs.
 
+mod service;
+
 use std::fmt::Write as _;
 
 use api::inspect::{Answer, CookieMeaning, ExplainedFlow};
@@ -64,6 +66,7 @@ pub fn text(answer: &Answer) -> String {
             });
             table(["NODE", "ADDRESSES", "PODS", "BLOCKS"], &[2], rows)
         }
+        Answer::Services(services) => service::text(services),
         Answer::Flows(flows) => explained(flows),
         Answer::Cookie(Some(meaning)) => format!("{}\n{}\n", headline(meaning), meaning.sentence),
         Answer::Cookie(None) => "not in use\n".to_owned(),

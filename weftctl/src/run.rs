@@ -30,6 +30,11 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 "is not in use: no object of a node that was asked has such a flow",
             ));
         }
+        (Answer::Services(services), Verb::Services { service: Some(service) }) if services.is_empty() => {
+            bail!(
+                "{service} is not served: there is no such Service, or it is headless, an ExternalName or another proxy's"
+            );
+        }
         _ => {}
     }
     say(match arguments.output {
@@ -62,6 +67,7 @@ async fn question(verb: &Verb, whom: &Whom) -> anyhow::Result<Question> {
         Verb::Get { what: What::Addresses } => Question::Addresses,
         Verb::Get { what: What::Nodes } => Question::Nodes,
         Verb::Status => Question::Status,
+        Verb::Services { service } => Question::Services { service: service.clone() },
         Verb::Why { cookie, node } => Question::Cookie { node: node.clone().unwrap_or_default(), cookie: *cookie },
         Verb::Flows { pod, node } => {
             let node = match (node, pod, whom) {

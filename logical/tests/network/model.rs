@@ -8,6 +8,7 @@
 
 mod controller;
 mod manifests;
+mod services;
 mod step;
 mod world;
 

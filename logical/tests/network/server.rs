@@ -143,6 +143,19 @@ pub fn static_address(name: &str, spec: Value) -> Value {
     json!({"kind": "StaticAddress", "metadata": metadata, "spec": spec})
 }
 
+/// A Service of the namespace `shop`.
+pub fn service(name: &str, spec: Value) -> Value {
+    json!({"kind": "Service", "metadata": {"name": name, "namespace": "shop"}, "spec": spec})
+}
+
+/// A slice of a Service of the namespace `shop`, with IPv4 endpoints at one port without a name.
+pub fn endpoint_slice(name: &str, service: &str, addresses: &[&str]) -> Value {
+    let endpoints: Vec<Value> = addresses.iter().map(|address| json!({"addresses": [address]})).collect();
+    let metadata = json!({"name": name, "namespace": "shop", "labels": {"kubernetes.io/service-name": service}});
+    let ports = json!([{"name": "", "port": 8080, "protocol": "TCP"}]);
+    json!({"kind": "EndpointSlice", "metadata": metadata, "addressType": "IPv4", "endpoints": endpoints, "ports": ports})
+}
+
 /// A change of a manifest, in place.
 pub fn with(mut object: Value, pointer: &str, value: Value) -> Value {
     let (parent, field) = pointer.rsplit_once('/').expect("a pointer such as /spec/nodeName");

@@ -25,7 +25,7 @@ impl Agent {
             Question::Status => return self.confirm(reply),
             Question::Cookie { cookie, .. } => Answer::Cookie(self.realizer.explain(cookie)),
             Question::Flows { pod, .. } => return self.ask_switch(pod, reply),
-            Question::Subnets | Question::Addresses | Question::Nodes => Answer::Error(
+            Question::Subnets | Question::Addresses | Question::Nodes | Question::Services { .. } => Answer::Error(
                 "the agent of a node knows only its own node: ask the controller (weftctl --controller HOST:PORT)"
                     .into(),
             ),

@@ -104,6 +104,7 @@ impl Controller {
         assert_eq!(later.subnets(), fresh.subnets());
         assert_eq!(later.addresses(), fresh.addresses());
         assert_eq!(later.nodes(), fresh.nodes());
+        assert_eq!(later.services(None), fresh.services(None));
     }
 }
 

@@ -3,7 +3,7 @@
 use logical::Kind;
 use proptest::prelude::*;
 
-use super::{NODES, QUIET};
+use super::{NODES, QUIET, services};
 
 /// One step of a history. Numbers are taken modulo what there is.
 #[derive(Debug, Clone)]
@@ -56,6 +56,7 @@ pub enum Step {
         role: usize,
     },
     Tick(u64),
+    Services(services::Change),
 }
 
 pub fn step() -> impl Strategy<Value = Step> {
@@ -80,5 +81,6 @@ pub fn step() -> impl Strategy<Value = Step> {
         1 => (0..NODES).prop_map(Step::Move),
         1 => (0..2_usize, 0..3_usize).prop_map(|(controller, role)| Step::Lead { controller, role }),
         3 => (1..QUIET).prop_map(Step::Tick),
+        6 => services::change().prop_map(Step::Services),
     ]
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::controller::{Controller, wanted};
 use super::manifests::{pod_like, policy_like, static_like, subnet_like};
 use super::step::Step;
-use super::{NODES, QUIET};
+use super::{NODES, QUIET, services};
 use crate::server::{Server, namespace, node, with};
 
 /// The whole world: server, controllers, and the machines with their ports.
@@ -117,6 +117,7 @@ impl World {
             Step::DeletePolicy(number) => self.server.delete(&shop(Kind::NetworkPolicy, format!("policy{number}"))),
             Step::Hear { controller, kind, count } => self.controllers[controller].hear(Kind::ALL[kind], count),
             Step::Write { controller, pick } => self.write(controller, pick),
+            Step::Services(change) => services::take(change, &mut self.server),
             Step::Settle(controller) => self.settle(controller),
             Step::Plug(number) => self.plug(&pod_name(number)),
             Step::PlugAll => (0..8).for_each(|number| self.plug(&pod_name(number))),
