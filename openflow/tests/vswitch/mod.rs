@@ -37,7 +37,8 @@ impl Vswitch {
         Some(switch)
     }
 
-    fn path(&self, name: &str) -> String {
+    /// A file of the directory.
+    pub fn path(&self, name: &str) -> String {
         self.dir.join(name).to_str().expect("a temporary directory has a plain name").to_owned()
     }
 

@@ -14,6 +14,12 @@ pub const ALL: &[Ring] = &[
     Ring { name: "format", about: "cargo fmt", on_request: None, run: format },
     Ring { name: "generated", about: "files made from the code are fresh", on_request: None, run: generated },
     Ring { name: "clippy", about: "cargo clippy, warnings are errors", on_request: None, run: clippy },
+    Ring {
+        name: "docs",
+        about: "the documentation of the crates that strangers use, all features, warnings are errors",
+        on_request: None,
+        run: docs,
+    },
     Ring { name: "deny", about: "licences, sources and bans of what we depend on", on_request: None, run: deny::run },
     Ring {
         name: "unit",
@@ -56,6 +62,12 @@ fn generated() -> Result<Outcome> {
 
 fn clippy() -> Result<Outcome> {
     step::shown(&mut cargo("clippy --workspace --all-targets --quiet -- -D warnings"))?;
+    Ok(one())
+}
+
+fn docs() -> Result<Outcome> {
+    let mut command = cargo("doc --quiet --no-deps --all-features -p rust-openflow -p ovsdb");
+    step::shown(command.env("RUSTDOCFLAGS", "-D warnings"))?;
     Ok(one())
 }
 
