@@ -3,6 +3,7 @@
 //! It knows as much of OpenFlow as flows of ours use, and says so plainly where a flow uses more ([`Fault::Unsupported`]).
 //! The scenario tests hold it equal to `ofproto/trace` of a real Open vSwitch, so that `weftctl` can answer from it.
 
+mod classifier;
 mod conntrack;
 mod packet;
 mod step;
@@ -10,14 +11,14 @@ mod step;
 pub use conntrack::{Connection, Conntrack};
 pub use packet::Packet;
 
-use rust_openflow::{Action, Field, Flow, Group, PortNo};
+use classifier::Classifier;
+use rust_openflow::{Flow, Group, PortNo};
 use std::collections::BTreeMap;
 
 /// A switch with flows, groups and connections.
 #[derive(Debug, Clone, Default)]
 pub struct Switch {
-    /// Flows of each table, highest priority first.
-    tables: BTreeMap<u8, Vec<Flow>>,
+    tables: BTreeMap<u8, Classifier>,
     groups: BTreeMap<u32, Group>,
     /// The connections it knows.
     pub conntrack: Conntrack,
@@ -100,10 +101,7 @@ impl Switch {
     pub fn new<'a>(flows: impl IntoIterator<Item = &'a Flow>) -> Switch {
         let mut switch = Switch::default();
         for flow in flows {
-            switch.tables.entry(flow.table).or_default().push(flow.clone());
-        }
-        for flows in switch.tables.values_mut() {
-            flows.sort_by(|a, b| b.priority.cmp(&a.priority).then_with(|| a.matching.cmp(&b.matching)));
+            switch.tables.entry(flow.table).or_default().insert(flow.clone());
         }
         switch
     }
@@ -126,42 +124,8 @@ impl Switch {
 
     /// The flow that takes a packet in a table.
     fn lookup(&self, table: u8, packet: &Packet) -> Option<&Flow> {
-        let flows = self.tables.get(&table)?;
-        for same in flows.chunk_by(|a, b| a.priority == b.priority) {
-            let mut hits = same.iter().filter(|flow| packet.matches(&flow.matching)).peekable();
-            let clauses: Vec<&Flow> = hits.clone().filter(|flow| is_clause(flow)).collect();
-            if let Some(flow) = hits.find(|flow| !is_clause(flow)) {
-                return Some(flow);
-            }
-            if let Some(flow) = complete(&clauses).into_iter().find_map(|id| self.joined(table, packet, id)) {
-                return Some(flow);
-            }
-        }
-        None
+        self.tables.get(&table)?.lookup(packet)
     }
-
-    /// The flow that a packet meets which fulfils a conjunction.
-    fn joined(&self, table: u8, packet: &Packet, id: u32) -> Option<&Flow> {
-        let packet = packet.clone().with(Field::ConjId, id.into());
-        self.tables.get(&table)?.iter().find(|flow| !is_clause(flow) && packet.matches(&flow.matching))
-    }
-}
-
-fn is_clause(flow: &Flow) -> bool {
-    flow.instructions.apply.iter().any(|action| matches!(action, Action::Conjunction { .. }))
-}
-
-/// Conjunctions of which every clause is among these flows, in order of id.
-fn complete(clauses: &[&Flow]) -> Vec<u32> {
-    let mut found: BTreeMap<u32, (u64, u8)> = BTreeMap::new();
-    for action in clauses.iter().flat_map(|flow| &flow.instructions.apply) {
-        if let Action::Conjunction { id, clause, of } = *action {
-            let entry = found.entry(id).or_insert((0, of));
-            entry.0 |= 1 << clause;
-        }
-    }
-    let whole = |(seen, of): &(u64, u8)| seen.count_ones() == u32::from(*of);
-    found.into_iter().filter(|(_, clauses)| whole(clauses)).map(|(id, _)| id).collect()
 }
 
 #[cfg(test)]

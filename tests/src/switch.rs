@@ -4,7 +4,7 @@
 //! gives by hand; so `ofproto/trace` and the read-back are the real thing. Everything ends when the value is dropped.
 
 use anyhow::{Context, Result, bail, ensure};
-use pipeline::{Realizer, diff};
+use pipeline::{FlowChange, Realizer, diff};
 use rust_openflow::tlv::{TlvCommand, TlvMap, TlvTableMod};
 use rust_openflow::{Connection, Flow, Message, Meter};
 use serde_json::{Value, json};
@@ -135,6 +135,24 @@ impl Switch {
             let flows = changes.iter().map(|change| Message::FlowMod(change.to_mod())).collect();
             connection.bundle(flows).await.context("flows are refused")
         })
+    }
+
+    /// Puts a node's flows in the place of all that the bridge has, in one bundle.
+    ///
+    /// # Errors
+    /// When the switch refuses something.
+    pub fn replace(&self, realizer: &Realizer) -> Result<()> {
+        let (flows, _) = self.read_back()?;
+        self.change(&diff::flows(&flows, realizer.flows()))
+    }
+
+    /// Makes changes in one bundle, as the agent does.
+    ///
+    /// # Errors
+    /// When the switch refuses something.
+    pub fn change(&self, changes: &[FlowChange]) -> Result<()> {
+        let messages = changes.iter().map(|change| Message::FlowMod(change.to_mod())).collect();
+        self.connected(async |connection| connection.bundle(messages).await.context("flows are refused"))
     }
 
     /// The flows and meters in the bridge, as the agent reads them back.

@@ -1,10 +1,16 @@
 //! NetworkPolicies as nodes are told of them, read by a naive reader, against the judge of `tests/reference`.
 //!
+//! `flows` goes on where the reader ends: the same packets through the tables, simulated and real.
+//!
 //! Two ways: the table of cases, and random histories of clusters and policies. In the histories every state is also compared
 //! with one computed from nothing, and what each node has been told, delta by delta, with what it should have.
 
 #[path = "policy/cluster.rs"]
 mod cluster;
+#[path = "policy/fabric.rs"]
+mod fabric;
+#[path = "policy/flows.rs"]
+mod flows;
 #[path = "policy/history.rs"]
 mod history;
 #[path = "policy/reader.rs"]

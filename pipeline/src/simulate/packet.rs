@@ -1,12 +1,13 @@
 //! A packet with its metadata, as the values of fields.
 
 use rust_openflow::{Field, Match, Subfield};
-use std::collections::BTreeMap;
+use std::fmt;
 
-/// A packet: every field that is not zero. Registers are kept singly, as 32 bits.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// A packet: the value of every field. Registers are kept singly, as 32 bits.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Packet {
-    fields: BTreeMap<Field, u128>,
+    /// By the field's number: a lookup asks for dozens of fields.
+    fields: Vec<u128>,
     /// Length of the frame in bytes, with its Ethernet header.
     pub length: u16,
 }
@@ -14,7 +15,7 @@ pub struct Packet {
 impl Packet {
     /// A frame of 64 bytes with every field zero.
     pub fn new() -> Packet {
-        Packet { fields: BTreeMap::new(), length: 64 }
+        Packet { fields: vec![0; Field::all().len()], length: 64 }
     }
 
     /// With a field set.
@@ -32,7 +33,7 @@ impl Packet {
     /// A field's value; 0 where it has none.
     pub fn get(&self, field: Field) -> u128 {
         match pieces(field) {
-            None => self.fields.get(&field).copied().unwrap_or(0),
+            None => self.fields[field as usize],
             Some(pieces) => pieces.fold(0, |value, piece| value << 32 | self.get(piece)),
         }
     }
@@ -44,10 +45,8 @@ impl Packet {
                 self.set(piece, rest & 0xffff_ffff);
                 rest >> 32
             });
-        } else if value == 0 {
-            self.fields.remove(&field);
         } else {
-            self.fields.insert(field, value);
+            self.fields[field as usize] = value;
         }
     }
 
@@ -70,7 +69,20 @@ impl Packet {
 
     /// The fields that are not zero.
     pub fn fields(&self) -> impl Iterator<Item = (Field, u128)> + '_ {
-        self.fields.iter().map(|(field, value)| (*field, *value))
+        Field::all().zip(&self.fields).filter(|(_, value)| **value != 0).map(|(field, value)| (field, *value))
+    }
+}
+
+impl Default for Packet {
+    fn default() -> Packet {
+        Packet::new()
+    }
+}
+
+impl fmt::Debug for Packet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields = self.fields().map(|(field, value)| (field.name(), value));
+        f.debug_map().entries(fields).entry(&"length", &self.length).finish()
     }
 }
 

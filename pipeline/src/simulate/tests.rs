@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::tables::ct_state::state;
-use rust_openflow::{Bucket, Ct, GroupKind, Match};
+use rust_openflow::{Action, Bucket, Ct, Field, GroupKind, Match};
 
 fn ports(outcome: &Outcome) -> Vec<u32> {
     let port = |emission: &Emission| match emission {
