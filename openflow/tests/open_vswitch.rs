@@ -16,7 +16,7 @@ use rust_openflow::{
 use vswitch::Vswitch;
 
 async fn connect(switch: &Vswitch) -> Connection {
-    let address = format!("unix:{}", switch.management());
+    let address = format!("unix:{}", switch.path("br0.mgmt"));
     Connection::connect_with(&address.parse().unwrap(), Options::default()).await.unwrap()
 }
 

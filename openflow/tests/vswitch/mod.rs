@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-/// A running Open vSwitch with a bridge `br0` and ports `p1`, `p2`.
+/// A running Open vSwitch with a bridge `br0`, which speaks OpenFlow on `br0.mgmt`, and ports `p1`, `p2`.
 pub struct Vswitch {
     dir: PathBuf,
     processes: Vec<Child>,
@@ -57,11 +57,6 @@ impl Vswitch {
         let status =
             Command::new("ovs-vsctl").args([&database, "--retry", "--timeout=120"]).args(args).status().unwrap();
         assert!(status.success(), "ovs-vsctl {args:?}");
-    }
-
-    /// The socket on which the bridge speaks OpenFlow.
-    pub fn management(&self) -> String {
-        self.path("br0.mgmt")
     }
 }
 
