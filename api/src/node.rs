@@ -7,6 +7,7 @@
 #![allow(missing_docs)] // the messages are documented in the .proto file
 
 use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 include!(concat!(env!("OUT_DIR"), "/weft.node.v1alpha1.rs"));
 
@@ -21,6 +22,18 @@ pub const IDENTITY_REMOTE_NODE: u32 = 2;
 pub const IDENTITY_WORLD: u32 = 3;
 /// The first identity that pods can have.
 pub const IDENTITY_FIRST_POD: u32 = 256;
+
+/// Whom a host sees as the client of a service that has its endpoint there, and whose client is the host itself or came through
+/// it: nobody has this address, the host routes it to `weft0`. Link-local as well as next hop of its routes to pods.
+pub const SERVICE_CLIENT_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 253, 1);
+/// The same of IPv6. A link-local address would need a scope in every answer of the host, so it is one of the prefix whose packets
+/// are to be discarded (RFC 6666): it can be nobody's either.
+pub const SERVICE_CLIENT_V6: Ipv6Addr = Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0x253, 1);
+/// To whom the host translates what comes for a node port, or for an external address that is the node's own, with the port as
+/// it is; routed to `weft0`.
+pub const SERVICE_DOOR_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 253, 2);
+/// The same of IPv6.
+pub const SERVICE_DOOR_V6: Ipv6Addr = Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0x253, 2);
 
 /// The key of one object of a node's state, as text `KIND/NAME`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
