@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use pipeline::FlowChange;
+use pipeline::Changes;
 use rust_openflow::connection::{Address, Connection, Event, EventError, Options};
 use rust_openflow::message::Message;
 use rust_openflow::monitor::{FlowMonitorRequest, FlowUpdate};
@@ -17,7 +17,7 @@ use rust_openflow::packet::{PacketIn2, PacketOut};
 use rust_openflow::port::PortNo;
 use rust_openflow::switch::SwitchConfig;
 use rust_openflow::tlv::{TlvCommand, TlvMap, TlvTableMod};
-use rust_openflow::{Action, Field, Flow, FlowMod, FlowStats, Group, GroupMod, Meter, MeterCommand, MeterMod};
+use rust_openflow::{Action, Field, FlowMod, FlowStats, Group, Meter, MeterCommand, MeterMod};
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
@@ -54,8 +54,8 @@ pub struct PuntedPacket {
 /// What is in the switch.
 #[derive(Debug, Default)]
 pub struct ReadBack {
-    /// All flows of all tables.
-    pub flows: Vec<Flow>,
+    /// All flows of all tables, with their counters.
+    pub flows: Vec<FlowStats>,
     /// All groups.
     pub groups: Vec<Group>,
     /// All meters, save the switch's own.
@@ -67,12 +67,10 @@ pub struct ReadBack {
 /// A difference to be written.
 #[derive(Debug, Default)]
 pub struct Program {
-    /// In this order, in one bundle.
-    pub flows: Vec<FlowChange>,
+    /// Flows and groups, step after step, in one bundle.
+    pub steps: Vec<Changes>,
     /// Before the flows, but deletions after them.
     pub meters: Vec<MeterMod>,
-    /// Groups that are not wanted; after the flows, since deleting a group deletes what uses it.
-    pub unwanted_groups: Vec<u32>,
     /// The change of the map of tunnel options; before the flows.
     pub tlv: Vec<TlvTableMod>,
 }
@@ -85,7 +83,7 @@ impl Program {
 
     /// How many changes there are.
     pub fn count(&self) -> usize {
-        self.flows.len() + self.meters.len() + self.unwanted_groups.len() + self.tlv.len()
+        self.steps.iter().map(Changes::count).sum::<usize>() + self.meters.len() + self.tlv.len()
     }
 }
 
@@ -116,7 +114,7 @@ impl Handle {
     /// Reads everything.
     pub async fn read_back(&self) -> Result<ReadBack> {
         let connection = &self.connection;
-        let flows = connection.flows().await.context("flows")?.into_iter().map(|stats| stats.flow).collect();
+        let flows = connection.flows().await.context("flows")?;
         let groups = connection.groups().await.context("groups")?;
         let mut meters = connection.meters().await.context("meters")?;
         meters.retain(|meter| meter.id <= MAX_METER);
@@ -133,12 +131,11 @@ impl Handle {
         let (gone, meters): (Vec<_>, Vec<_>) =
             program.meters.into_iter().partition(|change| change.command == MeterCommand::Delete);
         self.one_by_one(meters.into_iter().map(Message::MeterMod)).await.context("meters")?;
-        let flows: Vec<Message> = program.flows.iter().map(|change| Message::FlowMod(change.to_mod())).collect();
-        if !flows.is_empty() {
-            connection.bundle(flows).await.context("flows")?;
+        let bundle: Vec<Message> = program.steps.iter().flat_map(Changes::messages).collect();
+        if !bundle.is_empty() {
+            connection.bundle(bundle).await.context("flows and groups")?;
         }
-        let groups = program.unwanted_groups.into_iter().map(|id| Message::GroupMod(GroupMod::delete(id)));
-        self.one_by_one(groups.chain(gone.into_iter().map(Message::MeterMod))).await.context("groups and meters")?;
+        self.one_by_one(gone.into_iter().map(Message::MeterMod)).await.context("meters")?;
         connection.barrier().await.context("barrier")
     }
 

@@ -1,5 +1,11 @@
 //! The only place that decides what to write to the switch: what there is against what there should be.
 
+mod changes;
+mod group;
+
+pub use changes::Changes;
+pub use group::{BUCKETS_A_MESSAGE, GroupChange, groups};
+
 use crate::cookie::Cookie;
 use rust_openflow::{Flow, FlowKey, FlowMod, Meter, MeterMod};
 use std::collections::{BTreeMap, HashMap};

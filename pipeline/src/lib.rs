@@ -1,8 +1,8 @@
 //! A node's state to OpenFlow tables, flows and groups; simulator and explanation; pure.
 //!
 //! Read [`tables`] first: one file a table, each a declared value with the functions that make its flows. The agent holds
-//! a [`Realizer`], feeds it the controller's deltas and its own [`Local`] facts, and sends the [`FlowChange`]s; after a start
-//! or a doubt it reads the switch back and sends [`diff::flows`] of that against [`Realizer::flows`].
+//! a [`Realizer`], feeds it the controller's deltas and its own [`Local`] facts, and sends the [`Changes`]; after a start or a
+//! doubt it reads the switch back and sends what [`Realizer::compare`] says of that.
 
 pub mod cookie;
 pub mod declaration;
@@ -24,7 +24,7 @@ pub mod table;
 pub mod tables;
 
 pub use cookie::{Cookie, Kind, Subject};
-pub use diff::FlowChange;
+pub use diff::{Changes, FlowChange, GroupChange};
 pub use document::document;
 pub use local::{Gateway, Local};
 pub use punt::Punt;

@@ -13,6 +13,7 @@ pub const RATE: u32 = 100;
 const QUOTED: u16 = 1294;
 
 const OVERSIZED: u8 = 1;
+const REJECT: u8 = 2;
 
 /// Why a packet was handed to the agent; travels as userdata of the packet-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,9 @@ pub enum Punt {
         /// MTU in bytes, without Ethernet header.
         mtu: u16,
     },
+    /// It asks for a service that has no endpoint: refuse it (TCP reset, ICMP port unreachable), in the name of the address
+    /// that it asks, by the port it came in at.
+    Reject,
 }
 
 impl Punt {
@@ -30,6 +34,7 @@ impl Punt {
     pub fn userdata(self) -> Vec<u8> {
         match self {
             Punt::Oversized { mtu } => [&[OVERSIZED][..], &mtu.to_be_bytes()].concat(),
+            Punt::Reject => vec![REJECT],
         }
     }
 
@@ -37,6 +42,7 @@ impl Punt {
     pub fn parse(userdata: &[u8]) -> Option<Punt> {
         match *userdata {
             [OVERSIZED, high, low] => Some(Punt::Oversized { mtu: u16::from_be_bytes([high, low]) }),
+            [REJECT] => Some(Punt::Reject),
             _ => None,
         }
     }
@@ -45,6 +51,12 @@ impl Punt {
 /// The action that hands an oversized packet over.
 pub(crate) fn oversized(mtu: u16) -> Controller {
     Controller { max_len: QUOTED, userdata: Punt::Oversized { mtu }.userdata(), ..Controller::default() }
+}
+
+#[allow(dead_code)] // until the table Service uses it, in the next commit
+/// The action that hands over a packet to be refused.
+pub(crate) fn reject() -> Controller {
+    Controller { max_len: QUOTED, userdata: Punt::Reject.userdata(), ..Controller::default() }
 }
 
 /// The meters that the flows use; they have to exist before the flows.
@@ -62,6 +74,7 @@ mod tests {
         let punt = Punt::Oversized { mtu: 1450 };
         assert_eq!(punt.userdata(), [1, 5, 170]);
         assert_eq!(Punt::parse(&punt.userdata()), Some(punt));
+        assert_eq!(Punt::parse(&Punt::Reject.userdata()), Some(Punt::Reject));
         assert_eq!(Punt::parse(&[]), None);
         assert_eq!(Punt::parse(&[1, 5]), None);
         assert_eq!(Punt::parse(&[9, 5, 170]), None);

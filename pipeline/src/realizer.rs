@@ -5,7 +5,7 @@
 //! routes and peers). Only policy joins objects; [`Policy`] says which of those flows a change touches. [`Realizer::from_scratch`] computes the same from nothing; a property test holds the two equal.
 
 use crate::cookie::{Cookie, Subject};
-use crate::diff::FlowChange;
+use crate::diff::{self, Changes};
 use crate::explain::{self, Directory};
 use crate::local::Local;
 use crate::object::{Config, Direction, Fact};
@@ -15,7 +15,7 @@ use crate::tables::{self, Ground};
 use crate::{flow::Draft, punt};
 use api::inspect::CookieMeaning;
 use api::node::{Object, Problem};
-use rust_openflow::{Flow, Meter};
+use rust_openflow::{Flow, FlowStats, Group, Meter};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Owner of the flows that are for the node itself, in the plan; sorts before every object's key.
@@ -63,7 +63,7 @@ impl Realizer {
         &mut self,
         set: impl IntoIterator<Item = Object>,
         removed: impl IntoIterator<Item = String>,
-    ) -> Vec<FlowChange> {
+    ) -> Changes {
         let mut keys = BTreeSet::new();
         for key in removed {
             if let Some(fact) = self.facts.remove(&key) {
@@ -81,7 +81,7 @@ impl Realizer {
     }
 
     /// Takes what the agent knows, gives what has to change in the switch.
-    pub fn set_local(&mut self, local: Local) -> Vec<FlowChange> {
+    pub fn set_local(&mut self, local: Local) -> Changes {
         let old = std::mem::replace(&mut self.local, local);
         let moved = |key: &&String| old.ports.get(*key) != self.local.ports.get(*key);
         let keys = old.ports.keys().chain(self.local.ports.keys()).filter(moved).cloned().collect();
@@ -101,6 +101,34 @@ impl Realizer {
     /// How many flows the switch should have.
     pub fn flow_count(&self) -> usize {
         self.plan.len()
+    }
+
+    /// The groups that the switch should have, by id; made one by one, since a node keeps tens of thousands of buckets.
+    pub fn groups(&self) -> impl Iterator<Item = Group> + '_ {
+        std::iter::empty()
+    }
+
+    /// Whether a flow that the switch learned from another is still right, and not yet idle for longer than it may be: it stays,
+    /// though [`Realizer::flows`] does not have it.
+    pub fn keeps(&self, _learned: &FlowStats) -> bool {
+        false
+    }
+
+    /// Seconds without a packet after which the agent removes a learned flow, since the switch cannot count as far; `None`: the
+    /// switch does it.
+    pub fn idle_limit(&self, _learned: &Flow) -> Option<u32> {
+        None
+    }
+
+    /// What has to change so that the switch, which has these, has what it should.
+    pub fn compare<'a>(
+        &self,
+        flows: impl IntoIterator<Item = &'a FlowStats>,
+        groups: impl IntoIterator<Item = &'a Group>,
+    ) -> Changes {
+        let flows = flows.into_iter().filter(|stats| !self.keeps(stats)).map(|stats| &stats.flow);
+        let flows = diff::flows(flows, self.flows());
+        Changes { groups: diff::groups(groups, self.groups()), ..Changes::of_flows(flows) }
     }
 
     /// The meters that the switch should have.
@@ -186,7 +214,7 @@ impl Realizer {
     }
 
     /// Computes again what these keys name, and what stands on the ground where that has moved.
-    fn refresh(&mut self, mut keys: BTreeSet<String>) -> Vec<FlowChange> {
+    fn refresh(&mut self, mut keys: BTreeSet<String>) -> Changes {
         let mut before = Before::default();
         let ground = self.ground_now();
         if ground != self.ground {
@@ -203,7 +231,7 @@ impl Realizer {
             self.realize(key, &mut before);
         }
         self.judge(&mut before);
-        before.changes(&self.plan)
+        Changes::of_flows(before.changes(&self.plan))
     }
 
     fn ground_now(&self) -> Option<Ground> {

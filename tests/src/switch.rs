@@ -4,9 +4,9 @@
 //! gives by hand; so `ofproto/trace` and the read-back are the real thing. Everything ends when the value is dropped.
 
 use anyhow::{Context, Result, bail, ensure};
-use pipeline::{FlowChange, Realizer, diff};
+use pipeline::{Changes, Realizer, diff};
 use rust_openflow::tlv::{TlvCommand, TlvMap, TlvTableMod};
-use rust_openflow::{Connection, Flow, Message, Meter};
+use rust_openflow::{Connection, FlowStats, Group, Message, Meter};
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::os::unix::net::UnixStream;
@@ -30,6 +30,17 @@ const SCHEMA: &str = "/usr/share/openvswitch/vswitch.ovsschema";
 #[derive(Debug)]
 pub struct Switch {
     dir: TempDir,
+}
+
+/// What a bridge has.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadBack {
+    /// Its flows, with their counters.
+    pub flows: Vec<FlowStats>,
+    /// Its groups.
+    pub groups: Vec<Group>,
+    /// Its meters.
+    pub meters: Vec<Meter>,
 }
 
 /// A port to make.
@@ -131,9 +142,7 @@ impl Switch {
                 .collect();
             let refused = connection.apply(&meters).await?;
             ensure!(refused.is_empty(), "meters are refused: {refused:?}");
-            let changes = diff::flows([], realizer.flows());
-            let flows = changes.iter().map(|change| Message::FlowMod(change.to_mod())).collect();
-            connection.bundle(flows).await.context("flows are refused")
+            connection.bundle(realizer.compare([], []).messages()).await.context("flows are refused")
         })
     }
 
@@ -142,27 +151,27 @@ impl Switch {
     /// # Errors
     /// When the switch refuses something.
     pub fn replace(&self, realizer: &Realizer) -> Result<()> {
-        let (flows, _) = self.read_back()?;
-        self.change(&diff::flows(&flows, realizer.flows()))
+        let back = self.read_back()?;
+        self.change(&realizer.compare(&back.flows, &back.groups))
     }
 
     /// Makes changes in one bundle, as the agent does.
     ///
     /// # Errors
     /// When the switch refuses something.
-    pub fn change(&self, changes: &[FlowChange]) -> Result<()> {
-        let messages = changes.iter().map(|change| Message::FlowMod(change.to_mod())).collect();
+    pub fn change(&self, changes: &Changes) -> Result<()> {
+        let messages = changes.messages();
         self.connected(async |connection| connection.bundle(messages).await.context("flows are refused"))
     }
 
-    /// The flows and meters in the bridge, as the agent reads them back.
+    /// Flows, groups and meters in the bridge, as the agent reads them back.
     ///
     /// # Errors
     /// When the switch does not answer.
-    pub fn read_back(&self) -> Result<(Vec<Flow>, Vec<Meter>)> {
+    pub fn read_back(&self) -> Result<ReadBack> {
         self.connected(async |connection| {
-            let flows = connection.flows().await?.into_iter().map(|stats| stats.flow).collect();
-            Ok((flows, connection.meters().await?))
+            let (flows, groups) = (connection.flows().await?, connection.groups().await?);
+            Ok(ReadBack { flows, groups, meters: connection.meters().await? })
         })
     }
 

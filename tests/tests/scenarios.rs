@@ -61,12 +61,13 @@ fn a_real_switch_holds_the_expected_flows_and_does_what_the_simulator_says() {
         let switch = running(&scenario.node)?;
         dump(scenario, switch.dump()?)?;
         let realizer = scenario.node.realizer();
-        let (flows, meters) = switch.read_back()?;
-        let differ = diff::flows(&flows, realizer.flows());
-        ensure!(differ.is_empty(), "flows that were put in do not come back the same: {differ:#?}");
+        let back = switch.read_back()?;
+        let differ = realizer.compare(&back.flows, &back.groups);
+        ensure!(differ.is_empty(), "what was put in does not come back the same: {differ:#?}");
         ensure!(
-            diff::meters(&meters, &realizer.meters()).is_empty(),
-            "a meter does not come back the same: {meters:?}"
+            diff::meters(&back.meters, &realizer.meters()).is_empty(),
+            "a meter does not come back the same: {:?}",
+            back.meters
         );
         let wrong = scenario.packets.iter().zip(scenario.simulate()?);
         let wrong = wrong.filter_map(|(packet, outcome)| same(&switch, &scenario.node, packet, &outcome).err());

@@ -1,7 +1,6 @@
 //! The flow tables: what the realizer wants, and writing the difference, one bundle at a time.
 
-use pipeline::diff::{self, FlowChange};
-use pipeline::{Gateway, Local};
+use pipeline::{Changes, FlowChange, Gateway, Local, diff};
 use rust_openflow::text::Printable;
 use tokio::time::{Duration, Instant};
 use tracing::{debug, info, warn};
@@ -28,7 +27,8 @@ pub(super) struct Flows {
     /// Somebody may have changed something: read back.
     doubt: bool,
     busy: bool,
-    pending: Vec<FlowChange>,
+    /// Steps, in the order in which they were made.
+    pending: Vec<Changes>,
     /// Grows with every change of what is wanted.
     pub(super) generation: u64,
     sending: u64,
@@ -43,7 +43,7 @@ pub(super) struct Flows {
 }
 
 impl Flows {
-    fn want(&mut self, changes: Vec<FlowChange>) {
+    fn want(&mut self, changes: Changes) {
         if changes.is_empty() {
             return;
         }
@@ -51,7 +51,7 @@ impl Flows {
         // Before the first read-back the difference is computed whole. After it nothing may be left out, also while its bundle
         // is under way.
         if self.read {
-            self.pending.extend(changes);
+            self.pending.push(changes);
         }
     }
 
@@ -144,7 +144,7 @@ impl Agent {
     }
 
     /// Takes changes of the realizer.
-    pub(super) fn want_flows(&mut self, changes: Vec<FlowChange>) {
+    pub(super) fn want_flows(&mut self, changes: Changes) {
         self.flows.want(changes);
     }
 
@@ -192,15 +192,15 @@ impl Agent {
         } else if self.flows.pending.is_empty() {
             self.flows.reached = self.flows.generation;
         } else {
-            let changes = std::mem::take(&mut self.flows.pending);
-            self.program(handle, Program { flows: changes, ..Program::default() });
+            let steps = std::mem::take(&mut self.flows.pending);
+            self.program(handle, Program { steps, ..Program::default() });
         }
     }
 
     fn program(&mut self, handle: Handle, program: Program) {
         (self.flows.busy, self.flows.sending) = (true, self.flows.generation);
         self.metrics.bundles.inc();
-        self.metrics.flow_changes.inc_by(program.flows.len() as u64);
+        self.metrics.flow_changes.inc_by(program.count() as u64);
         self.spawn(async move { Done::Flows(handle.program(program).await.map_err(|error| error.to_string())) });
     }
 
@@ -218,13 +218,8 @@ impl Agent {
         };
         let repairing = self.flows.settled();
         let meters = diff::meters(&have.meters, &self.realizer.meters());
-        let flows = diff::flows(&have.flows, self.realizer.flows());
-        let program = Program {
-            flows,
-            meters,
-            unwanted_groups: have.groups.iter().map(|group| group.id).collect(),
-            tlv: openflow::tlv_changes(&have.tlv),
-        };
+        let steps = vec![self.realizer.compare(&have.flows, &have.groups)];
+        let program = Program { steps, meters, tlv: openflow::tlv_changes(&have.tlv) };
         debug!(have = have.flows.len(), changes = program.count(), "the switch was read back");
         self.flows.compared(!program.is_empty());
         if !program.is_empty() {
@@ -242,7 +237,7 @@ impl Agent {
         self.metrics.repaired(Repaired::Flow, count);
         warn!(changes = count, "flows that somebody changed are put right");
         let names = self.names();
-        for change in program.flows.iter().take(10) {
+        for change in program.steps.iter().flat_map(|step| &step.flows).take(10) {
             let what = match change {
                 FlowChange::Add(_) => "was missing",
                 FlowChange::Replace(_) => "was another",
@@ -264,8 +259,8 @@ mod tests {
     use super::*;
     use rust_openflow::Flow;
 
-    fn change() -> Vec<FlowChange> {
-        vec![FlowChange::Add(Flow::new(0))]
+    fn change() -> Changes {
+        Changes::of_flows(vec![FlowChange::Add(Flow::new(0))])
     }
 
     #[test]

@@ -14,6 +14,7 @@ impl Agent {
     pub(super) fn on_packet(&mut self, packet: &PuntedPacket) {
         match Punt::parse(&packet.userdata) {
             Some(Punt::Oversized { mtu }) => self.answer_oversized(packet, mtu),
+            Some(Punt::Reject) => debug!(port = packet.port, "a service without endpoints was asked for"),
             None => debug!(port = packet.port, "a packet of no known reason"),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::Realizer;
 use crate::cookie::Cookie;
-use crate::diff::FlowChange;
+use crate::diff::{Changes, FlowChange};
 use crate::local::Local;
 use crate::tables;
 use api::node::{self, Direction, Object, object::Kind};
@@ -102,9 +102,9 @@ fn clauses(flow: &Flow) -> Vec<u32> {
     flow.instructions.apply.iter().filter_map(id).collect()
 }
 
-fn names(changes: &[FlowChange]) -> Vec<&'static str> {
+fn names(changes: &Changes) -> Vec<&'static str> {
     let rule = |change: &FlowChange| crate::explain::rule(change.flow().cookie).map_or("miss", |rule| rule.name);
-    changes.iter().map(rule).collect()
+    changes.flows.iter().map(rule).collect()
 }
 
 #[test]
@@ -123,17 +123,17 @@ fn rules_that_name_the_same_share_flows() {
 fn a_pod_that_joins_peers_with_a_known_identity_changes_nothing() {
     let mut realizer = configured(sample());
     let again = realizer.apply([peers("web", &[262, 300, 301], &[])], []);
-    assert_eq!(again, []);
+    assert_eq!(again, Changes::default());
     let joined = realizer.apply([peers("web", &[262, 300, 301, 302], &[])], []);
     assert_eq!(names(&joined), ["Peer", "Peer"], "a new identity is one flow a direction that names the peers");
-    assert!(joined.iter().all(|change| matches!(change, FlowChange::Add(_))));
+    assert!(joined.flows.iter().all(|change| matches!(change, FlowChange::Add(_))));
 }
 
 #[test]
 fn an_edit_of_a_rule_touches_what_it_names_and_nothing_else() {
     let mut realizer = configured(sample());
     let changes = realizer.apply([rule(11, Direction::Ingress, &["web"], &[(6, 80, 80)])], []);
-    assert!(changes.iter().all(|change| matches!(change, FlowChange::Remove(_))), "{changes:?}");
+    assert!(changes.flows.iter().all(|change| matches!(change, FlowChange::Remove(_))), "{changes:?}");
     assert!(names(&changes).iter().all(|name| *name == "Port"), "{changes:?}");
     let changes = realizer.apply([rule(13, Direction::Ingress, &["web"], &[(17, 0, 65535)])], []);
     let mut touched = names(&changes);
@@ -202,7 +202,7 @@ fn ten_thousand_rules_that_name_one_identity_fit_their_flows() {
     }
     let one = numbers[7];
     let changes = realizer.apply([], [format!("rule/{one}")]);
-    assert_eq!(changes.len(), 3, "one page of the target, one of the peer, and the rule's own flow");
+    assert_eq!(changes.flows.len(), 3, "one page of the target, one of the peer, and the rule's own flow");
 }
 
 #[test]

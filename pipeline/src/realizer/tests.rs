@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::declaration;
+use crate::diff::FlowChange;
 use crate::local::Gateway;
 use crate::policy::tests as policy;
 use api::node::{self, Direction, object::Kind as Body};
@@ -106,8 +107,8 @@ fn full() -> Realizer {
     Realizer::from_scratch(sample(), local(&[("a", 10), ("b", 11), ("t", 12)]))
 }
 
-fn tables(changes: &[FlowChange]) -> Vec<u8> {
-    changes.iter().map(|change| change.flow().table).collect()
+fn tables(changes: &Changes) -> Vec<u8> {
+    changes.flows.iter().map(|change| change.flow().table).collect()
 }
 
 #[test]
@@ -156,11 +157,11 @@ fn a_pod_changes_only_its_own_flows() {
     let mut realizer = full();
     let hash = Subject { kind: crate::cookie::Kind::Pod, name: "shop/c".into() }.hash();
     let mut changes = realizer.apply([pod("c", "default", 7)], []);
-    assert_eq!(changes, [], "no port yet");
+    assert_eq!(changes, Changes::default(), "no port yet");
     changes = realizer.set_local(local(&[("a", 10), ("b", 11), ("t", 12), ("c", 13)]));
     assert!(!changes.is_empty());
-    changes.extend(realizer.apply([], ["pod/shop/c".to_owned()]));
-    assert!(changes.iter().all(|change| Cookie::parse(change.flow().cookie).expect("ours").object == hash));
+    changes.flows.extend(realizer.apply([], ["pod/shop/c".to_owned()]).flows);
+    assert!(changes.flows.iter().all(|change| Cookie::parse(change.flow().cookie).expect("ours").object == hash));
 }
 
 #[test]
@@ -171,7 +172,7 @@ fn a_fault_in_an_object_is_named_and_leaves_the_rest_alone() {
     if let Some(Body::Pod(pod)) = &mut bad.kind {
         pod.addresses = vec!["10.10.0".into()];
     }
-    assert_eq!(realizer.apply([bad], []), []);
+    assert_eq!(realizer.apply([bad], []), Changes::default());
     assert_eq!(realizer.flow_count(), count);
     let problem = realizer.problems().pop().expect("the fault is told");
     assert_eq!((problem.key.as_str(), problem.reason.as_str()), ("pod/shop/c", "InvalidObject"));
@@ -271,7 +272,7 @@ proptest! {
                 }
                 Step::Local(local) => realizer.set_local(local),
             };
-            for change in changes {
+            for change in changes.flows {
                 let key = change.flow().key();
                 match change {
                     FlowChange::Add(flow) => prop_assert!(switch.insert(key, flow).is_none()),

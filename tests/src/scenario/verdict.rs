@@ -12,7 +12,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 /// - `to NAMESPACE/NAME`, `to the host`;
 /// - `tunnel to ADDRESS, network VNI, identity ID`;
 /// - `answered: WHAT` where it went back to where it came from;
-/// - `to the agent: WHY`;
+/// - `to the agent: WHY`; `rejected` where a service has no endpoint;
 /// - `dropped by TABLE RULE`, with `of OBJECT` where the flow is for one; where Commit ends what policy has refused, the
 ///   flow that refused is named, with `; connection blocked` where it was known.
 pub fn verdict(outcome: &Outcome, node: &Node, realizer: &Realizer) -> String {
@@ -43,6 +43,7 @@ fn emission(emission: &Emission, node: &Node) -> String {
     match emission {
         Emission::Punt { userdata, .. } => match Punt::parse(userdata) {
             Some(Punt::Oversized { mtu }) => format!("to the agent: longer than MTU {mtu}"),
+            Some(Punt::Reject) => "rejected".into(),
             None => "to the agent: nobody knows why".into(),
         },
         Emission::Output { port, packet } if u128::from(port.0) == packet.get(Field::InPort) => answer(packet),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use api::node::{Config, Object, object::Kind};
 use pipeline::family::{Family, number};
 use pipeline::simulate::{self, Emission, Outcome, State};
-use pipeline::{FlowChange, Gateway, Local, Realizer};
+use pipeline::{Changes, Gateway, Local, Realizer};
 use reference::{Cluster, Endpoint, Packet};
 use rust_openflow::Field;
 
@@ -48,7 +48,7 @@ pub struct Hop {
 
 impl Fabric {
     /// Takes what the nodes have been told by now; gives what each had to change in its switch.
-    pub fn follow(&mut self, views: &BTreeMap<String, View>) -> BTreeMap<String, Vec<FlowChange>> {
+    pub fn follow(&mut self, views: &BTreeMap<String, View>) -> BTreeMap<String, Vec<Changes>> {
         let node = |(name, view): (&String, &View)| {
             let node = self.nodes.entry(name.clone()).or_insert_with(Node::new);
             (name.clone(), node.follow(view))
@@ -183,11 +183,11 @@ impl Node {
         Node { realizer, view: View::new(), ports: BTreeMap::new(), switch }
     }
 
-    fn follow(&mut self, view: &View) -> Vec<FlowChange> {
+    fn follow(&mut self, view: &View) -> Vec<Changes> {
         let removed: Vec<String> = self.view.keys().filter(|key| !view.contains_key(*key)).cloned().collect();
         let is_new = |(key, object): &(&String, &Arc<Object>)| self.view.get(*key) != Some(*object);
         let set: Vec<Object> = view.iter().filter(is_new).map(|(_, object)| Object::clone(object)).collect();
-        let mut changes = self.realizer.apply(set, removed);
+        let mut changes = vec![self.realizer.apply(set, removed)];
         self.view = view.clone();
         for pod in view.keys().filter(|key| key.starts_with("pod/")) {
             let next = FIRST_POD + u32::try_from(self.ports.len()).expect("a few");
@@ -196,8 +196,8 @@ impl Node {
         let ports = self.ports.iter().filter(|(pod, _)| view.contains_key(*pod));
         let ports = ports.map(|(pod, port)| (pod.clone(), *port)).collect();
         let gateway = Some(Gateway { port: HOST_PORT, mac: [2, 0, 0, 0, 0, 1] });
-        changes.extend(self.realizer.set_local(Local { ports, gateway, tunnel: Some(TUNNEL_PORT), mtu: 1450 }));
-        if !changes.is_empty() {
+        changes.push(self.realizer.set_local(Local { ports, gateway, tunnel: Some(TUNNEL_PORT), mtu: 1450 }));
+        if changes.iter().any(|step| !step.is_empty()) {
             self.switch = simulate::Switch::new(self.realizer.flows());
         }
         changes
