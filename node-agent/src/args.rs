@@ -59,6 +59,10 @@ pub struct Run {
     /// ADDRESS:PORT of /healthz, /readyz and /metrics.
     #[arg(long, env = "WEFT_HEALTH", default_value = "127.0.0.1:10352", global = true)]
     pub health: String,
+    /// ADDRESS:PORT where load balancers ask whether this node serves Services (/healthz, /livez), while Weft serves all of
+    /// them; empty: nowhere.
+    #[arg(long, env = "WEFT_SERVICES_HEALTH", default_value = "[::]:10256", global = true)]
+    pub services_health: String,
 }
 
 /// Which datapath Open vSwitch uses.

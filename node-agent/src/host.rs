@@ -2,13 +2,17 @@
 //!
 //! The wanted state follows from the node's state alone; what is there is read back, and only the difference is written.
 
+pub mod doors;
 pub mod firewall;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnetwork::IpNetwork;
 
+use self::doors::Doors;
 use crate::mac::Mac;
 use crate::netlink::{LinkChange, Neighbour, Netlink, Route, netns};
 use crate::state::NodeState;
@@ -29,14 +33,16 @@ pub struct HostWant {
     pub prefixes: Vec<IpNetwork>,
     /// Addresses of this node.
     pub addresses: Vec<IpAddr>,
+    /// What Services want.
+    pub doors: Arc<Doors>,
 }
 
 /// Name of the network whose pods the host can reach.
 const DEFAULT_NETWORK: &str = "default";
 
 impl HostWant {
-    /// From the node's state.
-    pub fn of(state: &NodeState) -> HostWant {
+    /// From the node's state, and what Services want.
+    pub fn of(state: &NodeState, doors: &Arc<Doors>) -> HostWant {
         let config = state.config();
         let subnets = state.subnets().filter(|subnet| subnet.network == DEFAULT_NETWORK);
         let mut prefixes: Vec<IpNetwork> = subnets.flat_map(|subnet| prefixes(&subnet.cidrs)).collect();
@@ -45,23 +51,29 @@ impl HostWant {
             gateway_mac: config.and_then(|config| Mac::try_from(config.gateway_mac.as_slice()).ok()),
             prefixes,
             addresses: config.map(|config| addresses(&config.addresses)).unwrap_or_default(),
+            doors: doors.clone(),
         }
     }
 
-    fn routes(&self) -> Vec<Route> {
-        self.prefixes
-            .iter()
-            .map(|prefix| {
-                let mut route = Route::to(*prefix);
-                let next_hop = if prefix.is_ipv4() { NEXT_HOP_V4 } else { NEXT_HOP_V6 };
-                route.gateway = Some(next_hop.parse().expect("a literal address"));
-                // A link-local next hop is on the link by itself; the kernel does not keep the mark on it.
-                route.onlink = prefix.is_ipv4();
-                route.source = self.addresses.iter().find(|address| address.is_ipv4() == prefix.is_ipv4()).copied();
-                route.metric = prefix.is_ipv6().then_some(1024);
-                route
-            })
-            .collect()
+    fn routes(&self) -> BTreeSet<Route> {
+        let services = self.doors.routes().map(IpNetwork::from).filter(|address| self.has_family(*address));
+        self.prefixes.iter().copied().chain(services).map(|prefix| self.route(prefix)).collect()
+    }
+
+    /// Whether the host can speak the family: it has an address of it.
+    fn has_family(&self, prefix: IpNetwork) -> bool {
+        self.addresses.iter().any(|address| address.is_ipv4() == prefix.is_ipv4())
+    }
+
+    fn route(&self, prefix: IpNetwork) -> Route {
+        let mut route = Route::to(prefix);
+        let next_hop = if prefix.is_ipv4() { NEXT_HOP_V4 } else { NEXT_HOP_V6 };
+        route.gateway = Some(next_hop.parse().expect("a literal address"));
+        // A link-local next hop is on the link by itself; the kernel does not keep the mark on it.
+        route.onlink = prefix.is_ipv4();
+        route.source = self.addresses.iter().find(|address| address.is_ipv4() == prefix.is_ipv4()).copied();
+        route.metric = prefix.is_ipv6().then_some(1024);
+        route
     }
 
     fn neighbours(&self) -> Vec<Neighbour> {
@@ -93,17 +105,45 @@ pub fn apply(want: &HostWant) -> io::Result<Repairs> {
             changed.push(format!("neighbour {} {}", neighbour.address, neighbour.mac));
         }
     }
-    let have: Vec<Route> = netlink.routes(link.index)?.into_iter().filter(is_ours).collect();
-    let want = want.routes();
-    for route in have.iter().filter(|route| !want.contains(route)) {
-        netlink.delete_route(link.index, route)?;
+    let have: BTreeSet<Route> = netlink.routes(link.index)?.into_iter().filter(is_ours).collect();
+    change_routes(&mut netlink, link.index, &have, &want.routes(), &mut changed)?;
+    Ok(changed)
+}
+
+/// Makes the difference between what Services wanted and what they want now, all else being as it was. Answers what it changed.
+pub fn apply_doors(old: &HostWant, new: &HostWant) -> io::Result<Repairs> {
+    let mut netlink = Netlink::open()?;
+    let Some(link) = netlink.link(GATEWAY_DEVICE)? else {
+        return Err(io::Error::new(io::ErrorKind::NotFound, format!("{GATEWAY_DEVICE} is not there")));
+    };
+    let difference = |one: &HostWant, other: &HostWant| -> BTreeSet<Route> {
+        let routes = one.doors.without(&other.doors).filter_map(|item| match item {
+            doors::Item::Route(address) => Some(IpNetwork::from(*address)),
+            _ => None,
+        });
+        routes.filter(|address| one.has_family(*address)).map(|address| one.route(address)).collect()
+    };
+    let mut changed = Repairs::new();
+    change_routes(&mut netlink, link.index, &difference(old, new), &difference(new, old), &mut changed)?;
+    Ok(changed)
+}
+
+fn change_routes(
+    netlink: &mut Netlink,
+    link: u32,
+    have: &BTreeSet<Route>,
+    want: &BTreeSet<Route>,
+    changed: &mut Repairs,
+) -> io::Result<()> {
+    for route in have.difference(want) {
+        netlink.delete_route(link, route)?;
         changed.push(format!("no route {route}"));
     }
-    for route in want.iter().filter(|route| !have.contains(route)) {
-        netlink.set_route(link.index, route)?;
+    for route in want.difference(have) {
+        netlink.set_route(link, route)?;
         changed.push(format!("route {route}"));
     }
-    Ok(changed)
+    Ok(())
 }
 
 /// Every route out of `weft0` is, save what the kernel makes by itself.
@@ -187,7 +227,8 @@ mod tests {
 
     #[test]
     fn the_host_reaches_the_pods_of_the_default_network_with_its_own_address() {
-        let routes: Vec<String> = HostWant::of(&state()).routes().iter().map(Route::to_string).collect();
+        let routes: Vec<String> =
+            HostWant::of(&state(), &Arc::default()).routes().iter().map(Route::to_string).collect();
         assert_eq!(
             routes,
             [
@@ -199,7 +240,7 @@ mod tests {
 
     #[test]
     fn without_a_state_nothing_is_wanted() {
-        let want = HostWant::of(&NodeState::default());
+        let want = HostWant::of(&NodeState::default(), &Arc::default());
         assert!(want.routes().is_empty() && want.neighbours().is_empty());
     }
 }

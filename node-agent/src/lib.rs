@@ -1,6 +1,6 @@
 //! `weft-agent` as a library: what makes a node's Open vSwitch and host equal to the state that the controller streams.
 //!
-//! Values in the middle, shells around them: `cni::judge`, `cni::reply`, `state`, `switch`, `ports`, `icmp` say what is to be and
+//! Values in the middle, shells around them: `cni::judge`, `cni::reply`, `state`, `switch`, `ports`, `icmp`, `refusal` say what is to be and
 //! do nothing; `netlink`, `wiring`, `host`, `uplink`, `stream`, `openflow` do it; `run` is the one loop.
 
 pub mod args;
@@ -8,6 +8,7 @@ pub mod cni;
 pub mod conflist;
 pub mod event;
 pub mod hash;
+pub mod health;
 pub mod host;
 pub mod icmp;
 pub mod mac;
@@ -15,6 +16,7 @@ pub mod metrics;
 pub mod netlink;
 pub mod openflow;
 pub mod ports;
+pub mod refusal;
 pub mod run;
 pub mod state;
 pub mod state_file;

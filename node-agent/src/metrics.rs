@@ -62,6 +62,8 @@ pub struct Metrics {
     pub transactions: Counter,
     /// ICMP errors made for packets that do not fit.
     pub oversized: Counter,
+    /// Resets and ICMP errors made for services without endpoints.
+    pub refused: Counter,
     /// Flows that the switch should have.
     pub flows: Gauge,
     /// Pod ports.
@@ -91,6 +93,7 @@ impl Metrics {
         registry.register("bundles", "Bundles written", metrics.bundles.clone());
         registry.register("transactions", "OVSDB transactions written", metrics.transactions.clone());
         registry.register("oversized", "ICMP errors made for packets that do not fit", metrics.oversized.clone());
+        registry.register("refused", "Refusals made for services without endpoints", metrics.refused.clone());
         registry.register("flows", "Flows that the switch should have", metrics.flows.clone());
         registry.register("pod_ports", "Pod ports", metrics.ports.clone());
         registry.register("session", "1 while a controller's session is open", metrics.session.clone());

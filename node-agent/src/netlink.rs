@@ -5,6 +5,7 @@
 //! from the crates of the rust-netlink group.
 
 mod address;
+pub mod conntrack;
 mod generic;
 mod link;
 pub mod netns;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use pipeline::Changes;
+use pipeline::{Changes, Cookie};
 use rust_openflow::connection::{Address, Connection, Event, EventError, Options};
 use rust_openflow::message::Message;
 use rust_openflow::monitor::{FlowMonitorRequest, FlowUpdate};
@@ -23,6 +23,9 @@ use tracing::{debug, warn};
 
 /// Where the source identity is in the tunnel header: Geneve option class and type, four bytes, `tun_metadata0`.
 const IDENTITY: TlvMap = TlvMap { class: 0x0109, kind: 0x40, length: 4, index: 0 };
+
+/// The table whose flows other flows learn.
+pub const SERVICE_AFFINITY: u8 = 50;
 
 /// A pause before connecting again: a bridge that is being made has its socket within milliseconds.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -45,10 +48,21 @@ pub enum SwitchEvent {
 pub struct PuntedPacket {
     /// OpenFlow port that it came in at.
     pub port: u32,
+    /// Through the tunnel: where from, and of which network.
+    pub tunnel: Option<TunnelEnd>,
     /// Why, as the pipeline says.
     pub userdata: Vec<u8>,
     /// The packet, or its beginning.
     pub packet: Vec<u8>,
+}
+
+/// The other end of the tunnel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TunnelEnd {
+    /// Its address.
+    pub address: IpAddr,
+    /// Number of the virtual network.
+    pub vni: u32,
 }
 
 /// What is in the switch.
@@ -78,7 +92,7 @@ pub struct Program {
 impl Program {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.count() == 0
+        self.count() == 0 && self.steps.iter().all(Changes::is_empty)
     }
 
     /// How many changes there are.
@@ -136,7 +150,17 @@ impl Handle {
             connection.bundle(bundle).await.context("flows and groups")?;
         }
         self.one_by_one(gone.into_iter().map(Message::MeterMod)).await.context("meters")?;
-        connection.barrier().await.context("barrier")
+        connection.barrier().await.context("barrier")?;
+        self.flush(program.steps).await;
+        Ok(())
+    }
+
+    /// Forgets connections. What the switch cannot do (it learned it with 3.1) is no reason to write flows again.
+    async fn flush(&self, steps: Vec<Changes>) {
+        let flushes = steps.into_iter().flat_map(|step| step.flush);
+        if let Err(error) = self.one_by_one(flushes.map(Message::CtFlush)).await {
+            warn!("the switch does not forget connections of Services whose endpoints are gone: {error:#}");
+        }
     }
 
     /// Returns when the switch has done all that was sent before.
@@ -163,16 +187,28 @@ impl Handle {
         }
     }
 
+    /// Sends a packet of this node through the tunnel to another node's pod.
+    pub async fn tunnel_out(&self, packet: Vec<u8>, to: TunnelEnd, port: u32) {
+        let identity = u128::from(api::node::IDENTITY_REMOTE_NODE);
+        // Each encapsulation carries one of the two, and has no room for the other.
+        let actions = [
+            tunnel_destination(to.address),
+            Action::set(Field::TunId, to.vni.into()),
+            Action::set(Field::TunMetadata0, identity),
+            Action::set(Field::TunGbpId, identity),
+            Action::output(PortNo(port)),
+        ];
+        if let Err(error) = self.connection.packet_out(PacketOut::new(packet, actions)).await {
+            debug!(to = %to.address, "a packet could not be sent: {error}");
+        }
+    }
+
     /// Sends a frame without content through the tunnel: see `run::wake`.
     pub async fn wake(&self, endpoint: IpAddr, tunnel: u32) {
         let mut frame = vec![0; 60];
         frame[..12].copy_from_slice(&[0x02, 0, 0, 0, 0, 0, 0x02, 0, 0, 0, 0, 1]);
         frame[12..14].copy_from_slice(&[0x88, 0xb5]);
-        let to = match endpoint {
-            IpAddr::V4(address) => Action::set(Field::TunDst, u32::from(address).into()),
-            IpAddr::V6(address) => Action::set(Field::TunIpv6Dst, address.into()),
-        };
-        let actions = [to, Action::set(Field::TunId, 0), Action::output(PortNo(tunnel))];
+        let actions = [tunnel_destination(endpoint), Action::set(Field::TunId, 0), Action::output(PortNo(tunnel))];
         if let Err(error) = self.connection.packet_out(PacketOut::new(frame, actions)).await {
             debug!(%endpoint, "a tunnel could not be woken: {error}");
         }
@@ -181,6 +217,13 @@ impl Handle {
     /// All flows with their counters.
     pub async fn flows(&self) -> Result<Vec<FlowStats>> {
         Ok(self.connection.flows().await?)
+    }
+}
+
+fn tunnel_destination(endpoint: IpAddr) -> Action {
+    match endpoint {
+        IpAddr::V4(address) => Action::set(Field::TunDst, u32::from(address).into()),
+        IpAddr::V6(address) => Action::set(Field::TunIpv6Dst, address.into()),
     }
 }
 
@@ -271,17 +314,30 @@ fn heard(message: &Message) -> Option<SwitchEvent> {
     match message {
         Message::PacketIn2(packet) => punted(packet).map(SwitchEvent::PacketIn),
         Message::MultipartReply { reply: MultipartReply::FlowMonitor(updates), .. } => {
-            let foreign = |update: &FlowUpdate| !matches!(update, FlowUpdate::Abbreviated { .. });
-            updates.iter().any(foreign).then_some(SwitchEvent::Touched)
+            updates.iter().any(is_foreign).then_some(SwitchEvent::Touched)
         }
         _ => None,
     }
 }
 
+/// Whether a change is none that our flows make: clients of Services come and go, and each is learned and forgotten.
+fn is_foreign(update: &FlowUpdate) -> bool {
+    match update {
+        FlowUpdate::Abbreviated { .. } => false,
+        FlowUpdate::Full { flow, .. } => flow.table != SERVICE_AFFINITY || Cookie::parse(flow.cookie).is_none(),
+        FlowUpdate::Paused | FlowUpdate::Resumed => true,
+    }
+}
+
 fn punted(packet: &PacketIn2) -> Option<PuntedPacket> {
-    let (port, _) = packet.metadata.as_ref()?.get(Field::InPort)?;
+    let metadata = packet.metadata.as_ref()?;
+    let field = |field: Field| metadata.get(field).map(|(value, _)| value).filter(|value| *value != 0);
+    let v4 = || Some(IpAddr::from(std::net::Ipv4Addr::from(u32::try_from(field(Field::TunSrc)?).ok()?)));
+    let v6 = || Some(IpAddr::from(std::net::Ipv6Addr::from(field(Field::TunIpv6Src)?)));
+    let vni = field(Field::TunId).and_then(|vni| u32::try_from(vni).ok()).unwrap_or(0);
     Some(PuntedPacket {
-        port: u32::try_from(port).ok()?,
+        port: u32::try_from(field(Field::InPort)?).ok()?,
+        tunnel: v4().or_else(v6).map(|address| TunnelEnd { address, vni }),
         userdata: packet.userdata.clone().unwrap_or_default(),
         packet: packet.packet.clone(),
     })
@@ -290,6 +346,21 @@ fn punted(packet: &PacketIn2) -> Option<PuntedPacket> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_learned_of_clients_is_no_change_by_somebody_else() {
+        let update = |table: u8, cookie: u64| FlowUpdate::Full {
+            event: rust_openflow::monitor::FlowEvent::Added,
+            reason: 0,
+            flow: Box::new(rust_openflow::Flow::new(table).cookie(cookie)),
+        };
+        let ours = 0xc032_0000_0000_0001;
+        assert!(!is_foreign(&update(SERVICE_AFFINITY, ours)));
+        assert!(is_foreign(&update(SERVICE_AFFINITY, 0)));
+        assert!(is_foreign(&update(60, ours)));
+        assert!(!is_foreign(&FlowUpdate::Abbreviated { xid: 1 }) && is_foreign(&FlowUpdate::Paused));
+        assert_eq!(pipeline::tables::by_id(SERVICE_AFFINITY).map(|table| table.name), Some("ServiceAffinity"));
+    }
 
     #[test]
     fn the_map_of_tunnel_options_is_made_ours_and_others_stay() {

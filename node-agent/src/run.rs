@@ -31,6 +31,7 @@ use tracing::{info, warn};
 use crate::args::Run;
 use crate::cni::server;
 use crate::event::{Done, Event};
+use crate::health::Health;
 use crate::metrics::{self, Metrics};
 use crate::state::NodeState;
 use crate::state_file::StateFile;
@@ -68,6 +69,7 @@ struct Agent {
     rows: rows::Rows,
     flows: flows::Flows,
     host: host::Host,
+    health: Health,
     pods: pods::Pods,
     session: session::Session,
     served: bool,
@@ -87,6 +89,9 @@ pub async fn run(options: Run) -> Result<()> {
     let database = start_database(&options, &events)?;
     let datapath = options.datapath.resolve();
     info!(node = options.node, datapath, revision = state.revision, objects = state.objects.len(), "agent starts");
+    let host = host::Host::of(&state);
+    let mut health = Health::new(&options.node, &options.services_health);
+    health.rebuild(&state);
     let mut agent = Agent {
         known: state.config().is_some(),
         realizer: Realizer::from_scratch(state.objects.values().cloned(), pipeline::Local::default()),
@@ -101,7 +106,8 @@ pub async fn run(options: Run) -> Result<()> {
         have: None,
         rows: rows::Rows::default(),
         flows: flows::Flows::default(),
-        host: host::Host::default(),
+        host,
+        health,
         pods: pods::Pods::default(),
         session: session::Session::default(),
         served: false,
@@ -178,6 +184,9 @@ impl Agent {
         self.finish_pods();
         self.report();
         self.say_ready();
+        if self.flows.settled() && self.host.in_place() {
+            self.health.settled();
+        }
     }
 
     /// Looks at everything, in case something changed without a word.
@@ -185,6 +194,7 @@ impl Agent {
         self.host.look = true;
         self.rows.dirty = true;
         self.flows.look();
+        self.health.look();
     }
 
     /// Begins work beside the loop.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use api::node::{Config, Delta, Held, Object, Peer, Pod, Route, Subnet, object::Kind};
+use api::node::{Config, Delta, EndpointSlice, Held, Object, Peer, Pod, Route, Service, Subnet, object::Kind};
 use ipnetwork::IpNetwork;
 
 use crate::mac::Mac;
@@ -62,21 +62,59 @@ impl NodeState {
 
     /// Every subnet.
     pub fn subnets(&self) -> impl Iterator<Item = &Subnet> {
-        self.kinds().filter_map(|kind| if let Kind::Subnet(subnet) = kind { Some(subnet) } else { None })
+        self.kinds("subnet").filter_map(|kind| if let Kind::Subnet(subnet) = kind { Some(subnet) } else { None })
     }
 
     /// Every other node.
     pub fn peers(&self) -> impl Iterator<Item = &Peer> {
-        self.kinds().filter_map(|kind| if let Kind::Peer(peer) = kind { Some(peer) } else { None })
+        self.kinds("peer").filter_map(|kind| if let Kind::Peer(peer) = kind { Some(peer) } else { None })
     }
 
     /// Every route to another node.
     pub fn routes(&self) -> impl Iterator<Item = &Route> {
-        self.kinds().filter_map(|kind| if let Kind::Route(route) = kind { Some(route) } else { None })
+        self.kinds("route").filter_map(|kind| if let Kind::Route(route) = kind { Some(route) } else { None })
     }
 
-    fn kinds(&self) -> impl Iterator<Item = &Kind> {
-        self.objects.values().filter_map(|object| object.kind.as_ref())
+    /// Every Service, with its key.
+    pub fn services(&self) -> impl Iterator<Item = (&str, &Service)> {
+        self.objects_of("service").filter_map(|(key, object)| match object.kind.as_ref()? {
+            Kind::Service(service) => Some((key, service)),
+            _ => None,
+        })
+    }
+
+    /// Every slice of endpoints, with its key.
+    pub fn endpoint_slices(&self) -> impl Iterator<Item = (&str, &EndpointSlice)> {
+        self.objects_of("endpoint-slice").filter_map(|(key, object)| match object.kind.as_ref()? {
+            Kind::EndpointSlice(slice) => Some((key, slice)),
+            _ => None,
+        })
+    }
+
+    /// A Service, by its key.
+    pub fn service(&self, key: &str) -> Option<&Service> {
+        match self.objects.get(key)?.kind.as_ref()? {
+            Kind::Service(service) => Some(service),
+            _ => None,
+        }
+    }
+
+    /// A slice of endpoints, by its key.
+    pub fn endpoint_slice(&self, key: &str) -> Option<&EndpointSlice> {
+        match self.objects.get(key)?.kind.as_ref()? {
+            Kind::EndpointSlice(slice) => Some(slice),
+            _ => None,
+        }
+    }
+
+    fn kinds(&self, kind: &str) -> impl Iterator<Item = &Kind> {
+        self.objects_of(kind).filter_map(|(_, object)| object.kind.as_ref())
+    }
+
+    /// The objects of a kind: keys of a kind stand together, so that others, however many, are not looked at.
+    fn objects_of(&self, kind: &str) -> impl Iterator<Item = (&str, &Object)> {
+        let range = format!("{kind}/")..format!("{kind}0");
+        self.objects.range(range).map(|(key, object)| (key.as_str(), object))
     }
 }
 
@@ -133,6 +171,23 @@ mod tests {
         });
         assert_eq!(touched, ["a/1", "a/2"]);
         assert_eq!(state.held(), [Held { key: "a/2".into(), digest: 9 }]);
+    }
+
+    #[test]
+    fn the_objects_of_a_kind_are_found_among_the_others() {
+        let of = |key: &str, kind| Object { key: key.into(), digest: 1, kind: Some(kind) };
+        let mut state = NodeState::default();
+        let set = vec![
+            of("peer/a", Kind::Peer(Peer { name: "a".into(), ..Peer::default() })),
+            of("peers/9f", Kind::Peers(api::node::Peers::default())),
+            of("service/shop/web", Kind::Service(Service { name: "web".into(), ..Service::default() })),
+            of("subnet/s", Kind::Subnet(Subnet::default())),
+        ];
+        state.apply(Delta { revision: 1, set, removed: vec![] });
+        assert_eq!(state.peers().map(|peer| peer.name.as_str()).collect::<Vec<_>>(), ["a"]);
+        assert_eq!((state.subnets().count(), state.routes().count()), (1, 0));
+        assert_eq!(state.service("service/shop/web").map(|service| service.name.as_str()), Some("web"));
+        assert_eq!(state.endpoint_slice("service/shop/web"), None);
     }
 
     #[test]

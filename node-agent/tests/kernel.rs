@@ -6,9 +6,13 @@ use std::fs::File;
 use std::io;
 use std::process::Command;
 
+use api::node::{Config, Delta, Object, Service, ServicePort, ServiceProxy, object::Kind};
 use weft_agent::cni::Code;
+use weft_agent::host::doors::Keeper;
 use weft_agent::host::firewall::{Care, Firewall, Masquerade, Written};
+use weft_agent::host::{self, HostWant};
 use weft_agent::netlink::{Netlink, netns};
+use weft_agent::state::NodeState;
 use weft_agent::uplink::Uplink;
 use weft_agent::wiring::{self, Checksums, Wiring};
 
@@ -127,7 +131,8 @@ fn the_firewall_is_replaced_whole_and_changes_by_hand_are_seen() {
     node.inside(|| {
         let mut firewall = Firewall::default();
         let at = |text: &str| text.parse().expect("a prefix");
-        let want = Masquerade { sources: vec![at("10.10.0.0/16")], inside: vec![at("10.10.0.0/16"), at("fd00::/64")] };
+        let inside = vec![at("10.10.0.0/16"), at("fd00::/64")];
+        let want = Masquerade { sources: vec![at("10.10.0.0/16")], inside, services: true };
         let apply = |firewall: &mut Firewall, care| firewall.masquerade(&want, care).expect("nft takes it");
         assert_eq!(apply(&mut firewall, Care::Wanted), Written::Changed);
         assert_eq!(apply(&mut firewall, Care::ReadBack), Written::No);
@@ -146,6 +151,104 @@ fn the_firewall_is_replaced_whole_and_changes_by_hand_are_seen() {
         assert_eq!(firewall.drops(&Default::default(), Care::Wanted).expect("nft takes it"), Written::Changed);
         firewall.remove().expect("removed");
         assert_eq!(run("nft", &["list", "tables"]), "");
+    });
+}
+
+/// A node that serves all Services, with these addresses and node ports of one Service each.
+fn keeper(services: &[(&str, &str, u32)]) -> Keeper {
+    let config = Config {
+        gateway_mac: vec![10, 0x57, 0x45, 0x46, 0x54, 1],
+        addresses: vec!["192.0.2.1".into(), "2001:db8::1".into()],
+        service_proxy: ServiceProxy::Full.into(),
+        ..Config::default()
+    };
+    let object = Object { key: "config/node".into(), digest: 1, kind: Some(Kind::Config(config)) };
+    let mut state = NodeState::default();
+    state.apply(Delta { revision: 1, set: vec![object], removed: vec![] });
+    let mut keeper = Keeper::of(&state);
+    for (cluster, external, node_port) in services {
+        let service = Service {
+            cluster_ips: vec![(*cluster).to_owned()],
+            external_addresses: vec![(*external).to_owned()],
+            ports: vec![ServicePort { protocol: 17, port: 53, node_port: *node_port, ..ServicePort::default() }],
+            ..Service::default()
+        };
+        keeper.set(cluster, Some(&service));
+    }
+    keeper
+}
+
+#[test]
+fn the_doors_of_services_change_by_element_and_changes_by_hand_are_seen() {
+    if !may_run() {
+        return;
+    }
+    let node = Namespace::new("doors");
+    node.inside(|| {
+        let mut firewall = Firewall::default();
+        let mut apply = |keeper: &Keeper, care| firewall.doors(keeper.doors(), care).expect("nft takes it");
+        let list = || run("nft", &["list", "table", "inet", "weft-services"]);
+        let one = keeper(&[("10.96.0.1", "192.0.2.1", 31000), ("fd00:96::1", "2001:db8::1", 0)]);
+        assert_eq!(apply(&one, Care::Wanted), Written::Changed);
+        assert_eq!(apply(&one, Care::ReadBack), Written::No);
+        let listing = list();
+        for part in ["udp . 31000", "192.0.2.1 . udp . 53", "2001:db8::1 . udp . 53", "dnat ip6 to 100::253:2"] {
+            assert!(listing.contains(part), "{part} in {listing}");
+        }
+        let rules_before = run("nft", &["-a", "list", "chain", "inet", "weft-services", "services"]);
+        let other = keeper(&[("10.96.0.1", "203.0.113.1", 31001), ("fd00:96::1", "2001:db8::1", 0)]);
+        assert_eq!(apply(&other, Care::Wanted), Written::Changed);
+        let listing = list();
+        assert!(listing.contains("udp . 31001") && !listing.contains("31000"), "{listing}");
+        assert!(!listing.contains("192.0.2.1 . udp"), "{listing}");
+        let rules = run("nft", &["-a", "list", "chain", "inet", "weft-services", "services"]);
+        assert_eq!(rules, rules_before, "the rules were left as they are");
+        assert_eq!(apply(&other, Care::ReadBack), Written::Changed, "how the kernel lists it is learned");
+        assert_eq!(apply(&other, Care::ReadBack), Written::No);
+        run("nft", &["flush", "set", "inet", "weft-services", "ports"]);
+        assert_eq!(apply(&other, Care::ReadBack), Written::Repaired);
+        assert!(list().contains("udp . 31001"));
+        run("nft", &["flush", "ruleset"]);
+        assert_eq!(apply(&one, Care::Wanted), Written::Changed, "an element that cannot go is no obstacle");
+        assert_eq!(apply(&Keeper::default(), Care::Wanted), Written::Changed);
+        assert_eq!(run("nft", &["list", "tables"]), "", "beside a kube-proxy there is no table");
+        assert_eq!(apply(&Keeper::default(), Care::ReadBack), Written::No);
+    });
+}
+
+#[test]
+fn addresses_of_services_are_routed_to_the_gateway_and_those_of_others_stay() {
+    if !may_run() {
+        return;
+    }
+    let node = Namespace::new("routes");
+    node.inside(|| {
+        run("ip", &["link", "add", "weft0", "type", "veth", "peer", "name", "v1"]);
+        run("ip", &["link", "set", "v1", "up"]);
+        for address in ["192.0.2.1/32", "2001:db8::1/128"] {
+            run("ip", &["addr", "add", address, "dev", "lo"]);
+        }
+        let want = |keeper: &Keeper| HostWant {
+            gateway_mac: "0a:57:45:46:54:01".parse().ok(),
+            addresses: ["192.0.2.1", "2001:db8::1"].map(|text| text.parse().expect("an address")).into(),
+            doors: keeper.doors().clone(),
+            ..HostWant::default()
+        };
+        let one = want(&keeper(&[("10.96.0.1", "203.0.113.1", 31000), ("fd00:96::1", "2001:db8::1", 0)]));
+        let changed = host::apply(&one).expect("it is applied");
+        assert!(changed.iter().any(|line| line.starts_with("route 10.96.0.1/32 via")), "{changed:?}");
+        assert_eq!(host::apply(&one).expect("it is applied"), Vec::<String>::new());
+        let get = |address: &str| run("ip", &["route", "get", address]);
+        for address in ["10.96.0.1", "203.0.113.1", "fd00:96::1", "169.254.253.2", "100::253:1"] {
+            assert!(get(address).contains("dev weft0"), "{}", get(address));
+        }
+        assert!(get("2001:db8::1").contains("local"), "{}", get("2001:db8::1"));
+
+        let other = want(&keeper(&[("10.96.0.2", "203.0.113.1", 31000)]));
+        let mut changed = host::apply_doors(&one, &other).expect("it is applied");
+        changed.iter_mut().for_each(|line| line.truncate(line.find(" via").expect("a route")));
+        assert_eq!(changed, ["no route 10.96.0.1/32", "no route fd00:96::1/128", "route 10.96.0.2/32"]);
+        assert_eq!(host::apply(&other).expect("it is applied"), Vec::<String>::new(), "part and whole agree");
     });
 }
 

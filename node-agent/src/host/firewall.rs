@@ -1,18 +1,27 @@
-//! nftables: source translation of what leaves the cluster (`inet weft`), and, with the userspace datapath, the drop of what
-//! the node's own stack hears on ports that belong to Open vSwitch (`netdev weft`; field notes, trap 12).
+//! nftables: source translation of what leaves the cluster (`inet weft`), doors of Services (`inet weft-services`), and, with
+//! the userspace datapath, the drop of what the node's own stack hears on ports that belong to Open vSwitch (`netdev weft`;
+//! field notes, trap 12). Tables of our own: what others have is never touched.
 //!
 //! The first is replaced whole in one transaction, so there is no moment without it; what the kernel lists afterwards is kept
-//! and compared later, and a change by hand shows as a difference. The second changes device by device: a hook costs the
-//! kernel time, and there is one for each pod.
+//! and compared later, and a change by hand shows as a difference. So is the second, but for elements of its sets, which come
+//! and go by themselves. The third changes device by device: a hook costs the kernel time, and there is one for each pod.
+
+mod doors;
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
+use api::node::{SERVICE_CLIENT_V4, SERVICE_CLIENT_V6, ServiceProxy};
 use ipnetwork::IpNetwork;
 
+use super::doors::Doors;
 use super::{GATEWAY_DEVICE, addresses, prefixes};
 use crate::state::NodeState;
+
+/// The table of the doors of Services.
+const TABLE_OF_SERVICES: &str = "weft-services";
 
 /// What is to be translated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,6 +30,8 @@ pub struct Masquerade {
     pub sources: Vec<IpNetwork>,
     /// Destinations that are inside: pods and nodes.
     pub inside: Vec<IpNetwork>,
+    /// Weft serves all Services: clients that the switch has hidden behind the client's address may be sent outside.
+    pub services: bool,
 }
 
 impl Masquerade {
@@ -41,7 +52,8 @@ impl Masquerade {
         sources.sort();
         inside.sort();
         inside.dedup();
-        Masquerade { sources, inside }
+        let services = state.config().is_some_and(|config| config.service_proxy() == ServiceProxy::Full);
+        Masquerade { sources, inside, services }
     }
 
     /// The table as `nft` reads it.
@@ -65,6 +77,11 @@ impl Masquerade {
                 "    {family} saddr @sources{version} {family} daddr != @inside{version} oifname != \"{GATEWAY_DEVICE}\" \
                  masquerade\n"
             );
+        }
+        if self.services {
+            for (family, client) in [("ip", SERVICE_CLIENT_V4.to_string()), ("ip6", SERVICE_CLIENT_V6.to_string())] {
+                script += &format!("    {family} saddr {client} oifname != \"{GATEWAY_DEVICE}\" masquerade\n");
+            }
         }
         script += "  }\n}\n";
         script
@@ -103,6 +120,10 @@ struct Applied {
 #[derive(Debug, Default)]
 pub struct Firewall {
     masquerade: Applied,
+    /// What was written of the doors last; `None` until something was.
+    doors: Option<Arc<Doors>>,
+    /// How the kernel listed them after the table was written whole; `None` once elements have come or gone since.
+    doors_listing: Option<String>,
     /// Devices that are dropped on; `None` until the table was read.
     drops: Option<BTreeSet<String>>,
 }
@@ -122,6 +143,32 @@ impl Firewall {
     /// Makes `inet weft` so.
     pub fn masquerade(&mut self, want: &Masquerade, care: Care) -> io::Result<Written> {
         replace(&mut self.masquerade, "inet", want.script(), care)
+    }
+
+    /// Makes `inet weft-services` so; without doors there is no such table.
+    pub fn doors(&mut self, want: &Arc<Doors>, care: Care) -> io::Result<Written> {
+        let same = self.doors.as_ref() == Some(want);
+        if same && (care == Care::Wanted || !want.open && list_services().is_empty()) {
+            return Ok(Written::No);
+        }
+        if same && self.doors_listing.as_ref().is_some_and(|listing| *listing == list_services()) {
+            return Ok(Written::No);
+        }
+        let known = self.doors.take().filter(|_| care == Care::Wanted);
+        if let Some(known) = known.filter(|known| want.open && (known.open, &known.served) == (true, &want.served)) {
+            let script = doors::change(&known, want);
+            // Elements that are not as they were: the table is written whole.
+            if script.is_empty() || nft(&["-f", "-"], &script).is_ok() {
+                self.doors_listing = self.doors_listing.take().filter(|_| script.is_empty());
+                self.doors = Some(want.clone());
+                return Ok(Written::Changed);
+            }
+        }
+        let script = if want.open { doors::script(want) } else { String::new() };
+        nft(&["-f", "-"], &format!("table inet {TABLE_OF_SERVICES}\ndelete table inet {TABLE_OF_SERVICES}\n{script}"))?;
+        let repaired = same && self.doors_listing.is_some();
+        (self.doors, self.doors_listing) = (Some(want.clone()), Some(list_services()));
+        Ok(if repaired { Written::Repaired } else { Written::Changed })
     }
 
     /// Makes `netdev weft` so; every device has to be there.
@@ -148,8 +195,9 @@ impl Firewall {
     /// Takes our tables away.
     pub fn remove(&mut self) -> io::Result<()> {
         *self = Firewall::default();
-        let both = "table inet weft\ndelete table inet weft\ntable netdev weft\ndelete table netdev weft\n";
-        nft(&["-f", "-"], both).map(drop)
+        let tables = [("inet", "weft"), ("inet", TABLE_OF_SERVICES), ("netdev", "weft")];
+        let all = tables.map(|(family, name)| format!("table {family} {name}\ndelete table {family} {name}\n"));
+        nft(&["-f", "-"], &all.concat()).map(drop)
     }
 }
 
@@ -160,6 +208,10 @@ pub enum Care {
     Wanted,
     /// Also whether the kernel still lists it as it did.
     ReadBack,
+}
+
+fn list_services() -> String {
+    nft(&["list", "table", "inet", TABLE_OF_SERVICES], "").unwrap_or_default()
 }
 
 fn replace(applied: &mut Applied, family: &str, script: String, care: Care) -> io::Result<Written> {
@@ -197,11 +249,14 @@ mod tests {
     #[test]
     fn the_tables_say_what_is_wanted() {
         let at = |text: &str| text.parse::<IpNetwork>().expect("a prefix");
-        let want =
-            Masquerade { sources: vec![at("10.10.0.0/16")], inside: vec![at("10.10.0.0/16"), at("192.0.2.1/32")] };
+        let inside = vec![at("10.10.0.0/16"), at("192.0.2.1/32")];
+        let mut want = Masquerade { sources: vec![at("10.10.0.0/16")], inside, services: false };
         let script = want.script();
         assert!(script.contains("elements = { 10.10.0.0/16, 192.0.2.1/32 }"), "{script}");
         assert!(script.contains("ip saddr @sources4 ip daddr != @inside4 oifname != \"weft0\" masquerade"), "{script}");
+        assert!(!script.contains("169.254"), "{script}");
+        want.services = true;
+        assert!(want.script().contains("ip saddr 169.254.253.1 oifname != \"weft0\" masquerade"), "{}", want.script());
         let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
         assert_eq!(drop_script(&set(&["a"]), &set(&["a"])), "");
         let script = drop_script(&set(&["a", "b"]), &set(&["b", "web-0-1f2e3d"]));

@@ -13,16 +13,18 @@ const CTRL_CMD_GETFAMILY: u8 = 3;
 const CTRL_ATTR_FAMILY_ID: u16 = 1;
 const CTRL_ATTR_FAMILY_NAME: u16 = 2;
 
-/// A message of any family: what the routing crates do for theirs, without reading the content.
+/// A message of any kind: what the routing crates do for theirs, without reading the content.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Message {
-    family: u16,
-    payload: Vec<u8>,
+pub(super) struct Message {
+    /// The type in its header: of generic netlink the family.
+    pub(super) kind: u16,
+    /// What follows the header.
+    pub(super) payload: Vec<u8>,
 }
 
 impl NetlinkSerializable for Message {
     fn message_type(&self) -> u16 {
-        self.family
+        self.kind
     }
     fn buffer_len(&self) -> usize {
         self.payload.len()
@@ -36,7 +38,7 @@ impl NetlinkDeserializable for Message {
     type Error = std::convert::Infallible;
 
     fn deserialize(header: &NetlinkHeader, payload: &[u8]) -> Result<Message, Self::Error> {
-        Ok(Message { family: header.message_type, payload: payload.to_vec() })
+        Ok(Message { kind: header.message_type, payload: payload.to_vec() })
     }
 }
 
@@ -78,7 +80,7 @@ pub fn family_exists(name: &str) -> bool {
 fn send(socket: &Socket, family: u16, command: u8, attributes: &[u8]) -> io::Result<Vec<Vec<u8>>> {
     let mut payload = vec![command, 1, 0, 0];
     payload.extend_from_slice(attributes);
-    let answers = super::request(socket, 1, Message { family, payload }, NLM_F_REQUEST | NLM_F_ACK)?;
+    let answers = super::request(socket, 1, Message { kind: family, payload }, NLM_F_REQUEST | NLM_F_ACK)?;
     Ok(answers.into_iter().map(|answer| answer.payload).collect())
 }
 

@@ -10,7 +10,7 @@ use crate::event::Done;
 use crate::host::GATEWAY_DEVICE;
 use crate::mac::Mac;
 use crate::metrics::Repaired;
-use crate::openflow::{self, Handle, Program, ReadBack, SwitchEvent};
+use crate::openflow::{self, Handle, Program, ReadBack, SERVICE_AFFINITY, SwitchEvent};
 
 /// The switch is read back this often, whatever its monitor says.
 const READ_BACK: Duration = Duration::from_secs(60);
@@ -229,7 +229,13 @@ impl Agent {
     }
 
     fn tell(&self, program: &Program, repairing: bool) {
-        let count = program.count();
+        // Clients of Services whose time is over: nobody has changed anything.
+        let is_learned = |change: &&FlowChange| change.flow().table == SERVICE_AFFINITY && !change.is_foreign();
+        let flows = || program.steps.iter().flat_map(|step| &step.flows);
+        let count = program.count() - flows().filter(is_learned).count();
+        if count == 0 {
+            return;
+        }
         if !repairing {
             info!(changes = count, "the switch is brought to what is wanted");
             return;
@@ -237,7 +243,7 @@ impl Agent {
         self.metrics.repaired(Repaired::Flow, count);
         warn!(changes = count, "flows that somebody changed are put right");
         let names = self.names();
-        for change in program.steps.iter().flat_map(|step| &step.flows).take(10) {
+        for change in flows().filter(|change| !is_learned(change)).take(10) {
             let what = match change {
                 FlowChange::Add(_) => "was missing",
                 FlowChange::Replace(_) => "was another",

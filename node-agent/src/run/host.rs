@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 
+use api::node::Key;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::{Agent, BRIDGE, RETRY};
 use crate::event::Done;
+use crate::host::doors::{Doors, Keeper};
 use crate::host::firewall::{Care, Firewall, Masquerade, Written};
 use crate::host::{self, GATEWAY_DEVICE, HostWant};
 use crate::metrics::Repaired;
@@ -35,6 +37,10 @@ pub(super) struct Host {
     pub(super) retry: Option<Instant>,
     /// The inputs of the last work that ended well.
     last: Option<Wanted>,
+    /// What follows from the node's state, until that says something else.
+    of_state: Option<(HostWant, Masquerade)>,
+    /// What Services want.
+    doors: Keeper,
     working: bool,
     firewall: Option<Firewall>,
     error: Option<String>,
@@ -53,6 +59,16 @@ struct Wanted {
     masquerade: Masquerade,
     /// Devices whose packets the node's own stack must not hear.
     drops: Option<BTreeSet<String>>,
+}
+
+/// How much is to be done.
+enum Part {
+    /// Everything, with so much care.
+    All(Care),
+    /// Nothing but a pod's device has come or gone.
+    Drops,
+    /// Nothing but Services want something else; what was wanted before.
+    Doors(HostWant),
 }
 
 /// How far the uplink is, with the userspace datapath.
@@ -79,6 +95,32 @@ pub struct HostReport {
 }
 
 impl Host {
+    /// At the start: Services as the node's state has them.
+    pub(super) fn of(state: &NodeState) -> Host {
+        Host { doors: Keeper::of(state), ..Host::default() }
+    }
+
+    /// Takes keys of the node's state that have changed. Says whether the host is to be another.
+    pub(super) fn touch(&mut self, keys: &[String], state: &NodeState) -> bool {
+        let mut changed = false;
+        for key in keys {
+            changed |= match Key::parse(key) {
+                Some(Key::Config) => {
+                    self.doors.rebuild(state);
+                    true
+                }
+                Some(Key::Peer { .. } | Key::Subnet { .. }) => true,
+                Some(Key::Service { .. }) => self.doors.set(key, state.service(key)),
+                _ => false,
+            };
+        }
+        if changed {
+            self.of_state = None;
+            self.generation += 1;
+        }
+        changed
+    }
+
     /// MTU of pods, once the underlay is known.
     pub(super) fn pod_mtu(&self, state: &NodeState) -> Option<u32> {
         let config = state.config()?;
@@ -124,24 +166,43 @@ impl Agent {
             self.host.reached = self.host.generation;
             return;
         }
-        let care = if self.host.look { Care::ReadBack } else { Care::Wanted };
+        let part = self.part_of(&wanted);
         (self.host.look, self.host.working, self.host.sending) = (false, true, self.host.generation);
         let firewall = self.host.firewall.take().unwrap_or_default();
-        let only_drops = care == Care::Wanted
-            && self
-                .host
-                .last
-                .as_ref()
-                .is_some_and(|last| Wanted { drops: wanted.drops.clone(), ..last.clone() } == wanted);
         self.spawn_blocking(move || {
-            Done::Host(Box::new(if only_drops { drop_only(wanted, firewall) } else { work(wanted, firewall, care) }))
+            Done::Host(Box::new(match part {
+                Part::All(care) => work(wanted, firewall, care),
+                Part::Drops => drop_only(wanted, firewall),
+                Part::Doors(old) => doors_only(wanted, firewall, &old),
+            }))
         });
     }
 
-    fn wanted_of_host(&self) -> Option<Wanted> {
+    /// How much has to be done to come from what was last to what is wanted.
+    fn part_of(&self, wanted: &Wanted) -> Part {
+        let Some(last) = self.host.last.as_ref().filter(|_| !self.host.look) else {
+            return Part::All(if self.host.look { Care::ReadBack } else { Care::Wanted });
+        };
+        let with_drops = Wanted { drops: wanted.drops.clone(), ..last.clone() };
+        if with_drops == *wanted {
+            return Part::Drops;
+        }
+        let alike = |one: &Doors, other: &Doors| (one.open, &one.served) == (other.open, &other.served);
+        let doors = wanted.want.doors.clone();
+        let with_doors = Wanted { want: HostWant { doors, ..last.want.clone() }, ..last.clone() };
+        if with_doors == *wanted && wanted.gateway && alike(&last.want.doors, &wanted.want.doors) {
+            return Part::Doors(last.want.clone());
+        }
+        Part::All(Care::Wanted)
+    }
+
+    fn wanted_of_host(&mut self) -> Option<Wanted> {
         if !self.known {
             return None;
         }
+        let (state, doors) = (&self.state, self.host.doors.doors());
+        let of_state = self.host.of_state.get_or_insert_with(|| (HostWant::of(state, doors), Masquerade::of(state)));
+        let (want, masquerade) = of_state.clone();
         let have = self.have.as_ref()?;
         let tunnel = self.state.config()?.tunnel_address.parse().ok()?;
         let netdev = self.datapath == "netdev";
@@ -167,8 +228,8 @@ impl Agent {
             named: self.options.uplink.clone(),
             uplink,
             gateway: have.port(BRIDGE, GATEWAY_DEVICE).is_some_and(|port| port.number().is_some()),
-            want: HostWant::of(&self.state),
-            masquerade: Masquerade::of(&self.state),
+            want,
+            masquerade,
             drops,
         })
     }
@@ -187,10 +248,10 @@ impl Agent {
         }
         let repeated = self.host.last.as_ref() == Some(&report.wanted);
         if repeated && !report.changes.is_empty() {
-            warn!(what = report.changes.join("; "), "what somebody changed on the host is put right");
+            warn!(what = some(&report.changes), "what somebody changed on the host is put right");
             self.metrics.repaired(Repaired::Host, report.changes.len());
         } else if !report.changes.is_empty() {
-            info!(what = report.changes.join("; "), "the host is changed");
+            info!(what = some(&report.changes), "the host is changed");
         }
         if report.firewall_repaired {
             warn!("a table of nftables that somebody changed is put right");
@@ -248,7 +309,8 @@ fn work(mut wanted: Wanted, mut firewall: Firewall, care: Care) -> HostReport {
         note("routes to pods", host::apply(&wanted.want));
     }
     let mut repaired = false;
-    let mut tables = vec![firewall.masquerade(&wanted.masquerade, care)];
+    let doors = firewall.doors(&wanted.want.doors, care);
+    let mut tables = vec![firewall.masquerade(&wanted.masquerade, care), doors];
     if let Some(devices) = &mut wanted.drops {
         // An uplink that was not taken still carries the node's addresses: the node would be deaf.
         if let (Some(uplink), true) = (&uplink, failed) {
@@ -278,6 +340,37 @@ fn drop_only(wanted: Wanted, mut firewall: Firewall) -> HostReport {
         underlay: None,
         uplink: None,
         changes: Vec::new(),
+    }
+}
+
+/// The piece of work that a Service makes: its addresses and ports.
+fn doors_only(wanted: Wanted, mut firewall: Firewall, old: &HostWant) -> HostReport {
+    let routes = host::apply_doors(old, &wanted.want);
+    let doors = firewall.doors(&wanted.want.doors, Care::Wanted);
+    let forgotten = host::doors::forget_stale(&old.doors, &wanted.want.doors);
+    let errors = routes.as_ref().err().map(|error| format!("routes of Services: {error}"));
+    HostReport {
+        firewall_repaired: matches!(doors, Ok(Written::Repaired)),
+        errors: errors
+            .into_iter()
+            .chain(doors.err().map(|error| format!("nftables: {error}")))
+            .chain(forgotten.err().map(|error| format!("connections of Services: {error}")))
+            .collect(),
+        wanted,
+        firewall,
+        underlay: None,
+        uplink: None,
+        changes: routes.unwrap_or_default(),
+    }
+}
+
+/// The first of these, for the log.
+fn some(changes: &[String]) -> String {
+    const SHOWN: usize = 10;
+    let shown = changes[..changes.len().min(SHOWN)].join("; ");
+    match changes.len().checked_sub(SHOWN + 1) {
+        None => shown,
+        Some(more) => format!("{shown}; and {} more", more + 1),
     }
 }
 

@@ -7,23 +7,38 @@ use pipeline::Punt;
 use tracing::debug;
 
 use super::Agent;
-use crate::icmp;
+use crate::icmp::{self, Trouble};
 use crate::openflow::PuntedPacket;
+use crate::refusal;
 
 impl Agent {
     pub(super) fn on_packet(&mut self, packet: &PuntedPacket) {
         match Punt::parse(&packet.userdata) {
             Some(Punt::Oversized { mtu }) => self.answer_oversized(packet, mtu),
-            Some(Punt::Reject) => debug!(port = packet.port, "a service without endpoints was asked for"),
+            Some(Punt::Reject) => self.refuse(packet),
             None => debug!(port = packet.port, "a packet of no known reason"),
         }
+    }
+
+    /// Refuses who asks for a service without endpoints, by the way it came.
+    fn refuse(&mut self, packet: &PuntedPacket) {
+        let Some(frame) = refusal::refuse(&packet.packet) else { return };
+        let Some(handle) = self.flows.handle.clone() else { return };
+        self.metrics.refused.inc();
+        let (port, tunnel) = (packet.port, packet.tunnel);
+        tokio::spawn(async move {
+            match tunnel {
+                Some(end) => handle.tunnel_out(frame, end, port).await,
+                None => handle.packet_out(frame, port).await,
+            }
+        });
     }
 
     /// Tells the sender how long its packets may be.
     fn answer_oversized(&mut self, packet: &PuntedPacket, mtu: u16) {
         let Some(sender) = icmp::sender(&packet.packet) else { return };
         let Some(router) = self.router_for(sender) else { return };
-        let Some(frame) = icmp::too_big(&packet.packet, router, mtu) else { return };
+        let Some(frame) = icmp::error(&packet.packet, router, Trouble::TooBig(mtu)) else { return };
         let Some(handle) = self.flows.handle.clone() else { return };
         debug!(port = packet.port, %sender, mtu, "a packet does not fit the tunnel: its sender is told");
         self.metrics.oversized.inc();

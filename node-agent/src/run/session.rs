@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use api::node::{Ack, AgentMessage, Answer, Delta, Hello, Key, PROTOCOL, Port, Ports, Problem, agent_message::Message};
+use api::node::{Ack, AgentMessage, Answer, Delta, Hello, PROTOCOL, Port, Ports, Problem, agent_message::Message};
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
@@ -117,11 +117,10 @@ impl Agent {
         self.known = self.known || self.state.config().is_some();
         let changes = self.realizer.apply(set, removed);
         self.want_flows(changes);
-        let of_host = |key: &String| !matches!(Key::parse(key), Some(Key::Pod { .. } | Key::Route { .. }) | None);
-        if touched.iter().any(of_host) {
-            self.host.generation += 1;
+        if self.host.touch(&touched, &self.state) {
             self.rows.want();
         }
+        self.health.touch(&touched, &self.state);
         let (flows, host) = (self.flows.generation, self.host.generation);
         self.session.waiting.push_back(Waiting { revision, flows, host });
         self.metrics.revision_wanted.set(self.state.revision.cast_signed());

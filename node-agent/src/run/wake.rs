@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use api::node::object::Kind;
+use api::node::Key;
 use tokio::time::{Duration, Instant};
 
 use super::{Agent, TUNNEL};
@@ -68,12 +68,11 @@ impl Agent {
 
     /// Tunnel endpoints by the objects that name them.
     fn endpoints(&self) -> BTreeMap<String, IpAddr> {
-        let endpoint = |kind: &Kind| match kind {
-            Kind::Peer(peer) => peer.tunnel_address.parse().ok(),
-            Kind::Route(route) => route.tunnel_address.parse().ok(),
-            _ => None,
-        };
-        let objects = self.state.objects.iter();
-        objects.filter_map(|(key, object)| Some((key.clone(), endpoint(object.kind.as_ref()?)?))).collect()
+        let peers = self.state.peers().map(|peer| (Key::Peer { node: &peer.name }.to_string(), &peer.tunnel_address));
+        let routes = self.state.routes().map(|route| {
+            let key = Key::Route { network: &route.network, cidr: &route.cidr };
+            (key.to_string(), &route.tunnel_address)
+        });
+        peers.chain(routes).filter_map(|(key, address)| Some((key, address.parse().ok()?))).collect()
     }
 }

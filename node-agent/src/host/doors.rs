@@ -1,0 +1,287 @@
+//! What Services want of the host's stack, where Weft serves all of them: addresses that lead to `weft0`, and ports of the node
+//! that are translated to the door's address, which leads there too.
+//!
+//! Every address has a route of its own. The prefix that a cluster gives its addresses from would be one route, but nodes are
+//! not told it, and what is guessed from the addresses could cover one that is somebody else's.
+//!
+//! Kept Service by Service: a change of one costs what it names, however many there are.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use api::node::{
+    Config, SERVICE_CLIENT_V4, SERVICE_CLIENT_V6, SERVICE_DOOR_V4, SERVICE_DOOR_V6, Service, ServiceProxy,
+};
+use ipnetwork::IpNetwork;
+
+use super::{addresses, prefixes};
+use crate::netlink::conntrack::{self, Tracked};
+use crate::state::NodeState;
+
+/// IANA number of UDP.
+const UDP: u8 = 17;
+
+/// A port of a protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Port {
+    /// IANA protocol number.
+    pub protocol: u8,
+    /// Its number.
+    pub number: u16,
+}
+
+/// One thing that a Service wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Item {
+    /// What is for this address goes to `weft0`.
+    Route(IpAddr),
+    /// What comes to this port of the node goes to the door.
+    NodePort(Port),
+    /// What comes to this port of an address of the node goes to the door.
+    External(IpAddr, Port),
+}
+
+/// Everything that Services want of the host.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Doors {
+    /// Weft serves all Services; if not, there are no doors.
+    pub open: bool,
+    /// Where node ports are served, as prefixes of addresses of the node.
+    pub served: Vec<IpNetwork>,
+    /// How many want each thing: Services may share an address.
+    items: BTreeMap<Item, u32>,
+}
+
+impl Doors {
+    /// Every thing that is wanted.
+    pub fn items(&self) -> impl Iterator<Item = &Item> {
+        self.items.keys()
+    }
+
+    /// Every address that leads to `weft0`.
+    pub fn routes(&self) -> impl Iterator<Item = IpAddr> {
+        let fixed: [IpAddr; 4] =
+            [SERVICE_CLIENT_V4.into(), SERVICE_DOOR_V4.into(), SERVICE_CLIENT_V6.into(), SERVICE_DOOR_V6.into()];
+        let fixed = self.open.then_some(fixed).into_iter().flatten();
+        fixed.chain(self.items().filter_map(|item| if let Item::Route(address) = item { Some(*address) } else { None }))
+    }
+
+    /// Whether what comes to a port of an address of the node goes to the door.
+    fn leads(&self, address: IpAddr, port: Port) -> bool {
+        self.items.contains_key(&Item::External(address, port))
+            || (self.items.contains_key(&Item::NodePort(port))
+                && self.served.iter().any(|prefix| prefix.contains(address)))
+    }
+
+    /// What is here and not there.
+    pub fn without<'a>(&'a self, other: &'a Doors) -> impl Iterator<Item = &'a Item> {
+        self.items().filter(|item| !other.items.contains_key(item))
+    }
+}
+
+/// Makes the host forget connections that are translated otherwise now; how many.
+pub fn forget_stale(old: &Doors, new: &Doors) -> io::Result<usize> {
+    let has_udp = |one: &Doors, other: &Doors| {
+        one.without(other)
+            .any(|item| matches!(item, Item::NodePort(port) | Item::External(_, port) if port.protocol == UDP))
+    };
+    if !has_udp(old, new) && !has_udp(new, old) {
+        return Ok(0);
+    }
+    conntrack::forget(|tracked| is_stale(tracked, old, new))
+}
+
+/// Whether a connection that the host tracks is translated as it was right before these doors, and no longer is: one without
+/// end (UDP; SCTP begins anew by itself, TCP ends) would never notice.
+pub fn is_stale(tracked: &Tracked, old: &Doors, new: &Doors) -> bool {
+    if tracked.protocol != UDP {
+        return false;
+    }
+    let leads = |doors: &Doors| doors.leads(tracked.destination, Port { protocol: UDP, number: tracked.port });
+    leads(old) != leads(new) && tracked.is_translated == leads(old)
+}
+
+/// The doors as the node's state says them.
+#[derive(Debug, Default)]
+pub struct Keeper {
+    wishes: HashMap<String, Vec<Item>>,
+    own: Vec<IpAddr>,
+    doors: Arc<Doors>,
+}
+
+impl Keeper {
+    /// From the node's state.
+    pub fn of(state: &NodeState) -> Keeper {
+        let mut keeper = Keeper::default();
+        keeper.rebuild(state);
+        keeper
+    }
+
+    /// What is wanted now.
+    pub fn doors(&self) -> &Arc<Doors> {
+        &self.doors
+    }
+
+    /// Takes what holds for the node as a whole, and every Service again.
+    pub fn rebuild(&mut self, state: &NodeState) {
+        let config = state.config().cloned().unwrap_or_default();
+        self.own = addresses(&config.addresses);
+        let open = config.service_proxy() == ServiceProxy::Full;
+        let doors = Doors { open, served: self.served(&config), items: BTreeMap::new() };
+        (self.doors, self.wishes) = (Arc::new(doors), HashMap::new());
+        for (key, service) in state.services() {
+            self.set(key, Some(service));
+        }
+    }
+
+    fn served(&self, config: &Config) -> Vec<IpNetwork> {
+        if config.node_port_prefixes.is_empty() {
+            return self.own.iter().map(|address| IpNetwork::from(*address)).collect();
+        }
+        prefixes(&config.node_port_prefixes)
+    }
+
+    /// Takes a Service by its key, or that it is gone. Says whether something else is wanted now.
+    pub fn set(&mut self, key: &str, service: Option<&Service>) -> bool {
+        let new = service.filter(|_| self.doors.open).map(|service| self.items_of(service)).unwrap_or_default();
+        let old = self.wishes.remove(key).unwrap_or_default();
+        if old == new {
+            if !new.is_empty() {
+                self.wishes.insert(key.to_owned(), new);
+            }
+            return false;
+        }
+        let items = &mut Arc::make_mut(&mut self.doors).items;
+        for item in &new {
+            *items.entry(*item).or_default() += 1;
+        }
+        for item in &old {
+            let count = items.get_mut(item).expect("it was counted when it was wished");
+            *count -= 1;
+            if *count == 0 {
+                items.remove(item);
+            }
+        }
+        if !new.is_empty() {
+            self.wishes.insert(key.to_owned(), new);
+        }
+        true
+    }
+
+    fn items_of(&self, service: &Service) -> Vec<Item> {
+        let mut items: Vec<Item> = addresses(&service.cluster_ips).into_iter().map(Item::Route).collect();
+        let ports = || service.ports.iter().filter_map(|port| Some((port, Port::of(port.protocol, port.port)?)));
+        for address in addresses(&service.external_addresses) {
+            if self.own.contains(&address) {
+                items.extend(ports().map(|(_, port)| Item::External(address, port)));
+            } else {
+                items.push(Item::Route(address));
+            }
+        }
+        let node_ports = ports().filter(|(port, _)| port.node_port != 0);
+        items.extend(node_ports.filter_map(|(port, _)| Port::of(port.protocol, port.node_port)).map(Item::NodePort));
+        items.sort();
+        items.dedup();
+        items
+    }
+}
+
+impl Port {
+    fn of(protocol: u32, number: u32) -> Option<Port> {
+        Some(Port { protocol: protocol.try_into().ok()?, number: number.try_into().ok()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use api::node::{Delta, Object, ServicePort, object::Kind};
+
+    fn state(proxy: ServiceProxy) -> NodeState {
+        let config = Config {
+            addresses: vec!["192.0.2.1".into(), "2001:db8::1".into()],
+            service_proxy: proxy.into(),
+            ..Config::default()
+        };
+        let mut state = NodeState::default();
+        let object = Object { key: "config/node".into(), digest: 1, kind: Some(Kind::Config(config)) };
+        state.apply(Delta { revision: 1, set: vec![object], removed: vec![] });
+        state
+    }
+
+    fn service(cluster: &str, external: &[&str], node_port: u32) -> Service {
+        Service {
+            cluster_ips: vec![cluster.into()],
+            external_addresses: external.iter().map(|text| (*text).to_owned()).collect(),
+            ports: vec![ServicePort { protocol: 6, port: 80, node_port, ..ServicePort::default() }],
+            ..Service::default()
+        }
+    }
+
+    fn texts(doors: &Doors) -> Vec<String> {
+        let text = |item: &Item| match item {
+            Item::Route(address) => format!("route {address}"),
+            Item::NodePort(port) => format!("port {}/{}", port.number, port.protocol),
+            Item::External(address, port) => format!("external {address} {}/{}", port.number, port.protocol),
+        };
+        doors.items().map(text).collect()
+    }
+
+    #[test]
+    fn a_service_wants_routes_and_ports_until_the_last_that_wants_them_is_gone() {
+        let mut keeper = Keeper::of(&state(ServiceProxy::Full));
+        let before = keeper.doors().clone();
+        assert!(keeper.set("a", Some(&service("10.96.0.1", &["203.0.113.5", "192.0.2.1"], 31000))));
+        assert!(!keeper.set("a", Some(&service("10.96.0.1", &["203.0.113.5", "192.0.2.1"], 31000))));
+        keeper.set("b", Some(&service("10.96.0.2", &["203.0.113.5"], 0)));
+        assert_eq!(
+            texts(keeper.doors()),
+            ["route 10.96.0.1", "route 10.96.0.2", "route 203.0.113.5", "port 31000/6", "external 192.0.2.1 80/6"]
+        );
+        assert!(keeper.set("a", None));
+        assert_eq!(texts(keeper.doors()), ["route 10.96.0.2", "route 203.0.113.5"]);
+        assert!(keeper.set("b", None) && !keeper.set("b", None));
+        assert_eq!(*keeper.doors(), before);
+    }
+
+    #[test]
+    fn datagrams_that_the_host_translated_otherwise_are_forgotten() {
+        let mut keeper = Keeper::of(&state(ServiceProxy::Full));
+        let none = keeper.doors().clone();
+        let mut udp = service("10.96.0.1", &[], 31000);
+        udp.ports[0].protocol = 17;
+        keeper.set("a", Some(&udp));
+        let one = keeper.doors().clone();
+        let stale = |address: &str, port, is_translated, [old, new]: [&Doors; 2]| {
+            let destination = address.parse().expect("an address");
+            is_stale(&Tracked { protocol: 17, destination, port, is_translated }, old, new)
+        };
+        assert!(stale("192.0.2.1", 31000, false, [&none, &one]));
+        assert!(!stale("192.0.2.1", 31000, true, [&none, &one]), "somebody else's translation");
+        assert!(stale("192.0.2.1", 31000, true, [&one, &none]));
+        assert!(!stale("192.0.2.1", 31001, false, [&none, &one]));
+        assert!(!stale("192.0.2.99", 31000, false, [&none, &one]));
+        assert!(!stale("192.0.2.1", 31000, false, [&one, &one]));
+    }
+
+    #[test]
+    fn beside_a_kube_proxy_nothing_is_wanted() {
+        let mut keeper = Keeper::of(&state(ServiceProxy::Pods));
+        assert!(!keeper.set("a", Some(&service("10.96.0.1", &["203.0.113.5"], 31000))));
+        assert_eq!((texts(keeper.doors()).len(), keeper.doors().routes().count()), (0, 0));
+    }
+
+    #[test]
+    fn node_ports_are_served_at_the_nodes_addresses_unless_prefixes_are_given() {
+        let served =
+            |state: &NodeState| Keeper::of(state).doors().served.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let mut state = state(ServiceProxy::Full);
+        assert_eq!(served(&state), ["192.0.2.1/32", "2001:db8::1/128"]);
+        let config = Config { node_port_prefixes: vec!["198.51.100.7/24".into()], ..state.config().cloned().unwrap() };
+        let object = Object { key: "config/node".into(), digest: 2, kind: Some(Kind::Config(config)) };
+        state.apply(Delta { revision: 2, set: vec![object], removed: vec![] });
+        assert_eq!(served(&state), ["198.51.100.0/24"]);
+    }
+}
