@@ -11,6 +11,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 include!(concat!(env!("OUT_DIR"), "/weft.node.v1alpha1.rs"));
 
+/// The contract itself, as this build knows it.
+pub const CONTRACT: &str = include_str!("../proto/weft/node.proto");
+
 /// The version of the protocol that this build speaks.
 pub const PROTOCOL: u32 = 1;
 
@@ -113,5 +116,26 @@ mod tests {
             assert_eq!(Key::parse(&key.to_string()), Some(key.clone()));
         }
         assert_eq!(Key::parse("later/on"), None);
+    }
+
+    /// A field that no release has, as its bytes: number 2000, a text.
+    const LATER: &[u8] = &[0x82, 0x7d, 5, b'l', b'a', b't', b'e', b'r'];
+
+    #[test]
+    fn what_a_later_release_adds_to_a_message_is_passed_over() {
+        use prost::Message as _;
+        let pod = Pod { name: "web-0".to_owned(), identity: 300, ..Pod::default() };
+        let known = Object { key: "pod/shop/web-0".to_owned(), digest: 7, kind: Some(object::Kind::Pod(pod.clone())) };
+        // The pod inside of the object (field 14) has a field more, and so has the object.
+        let inner = [pod.encode_to_vec(), LATER.to_vec()].concat();
+        let plain = Object { kind: None, ..known.clone() }.encode_to_vec();
+        let length = u8::try_from(inner.len()).expect("a short message");
+        let bytes = [plain.clone(), vec![14 << 3 | 2, length], inner, LATER.to_vec()].concat();
+        assert_eq!(Object::decode(bytes.as_slice()), Ok(known));
+        // A kind of object, and a message, that this release does not know.
+        let unknown = Object::decode([plain, LATER.to_vec()].concat().as_slice()).expect("it is read");
+        assert_eq!((unknown.digest, unknown.kind), (7, None));
+        assert_eq!(ControllerMessage::decode(LATER), Ok(ControllerMessage::default()));
+        assert_eq!(AgentMessage::decode(LATER), Ok(AgentMessage::default()));
     }
 }

@@ -453,6 +453,25 @@ fn questions_are_answered_on_the_socket_and_through_the_controller() {
 }
 
 #[test]
+fn a_controller_of_a_later_release_is_followed_as_far_as_it_is_understood() {
+    if !may_run() {
+        return;
+    }
+    let (_wire, controller, node) = single("wag-m");
+    // A message and a kind of object that this release does not know, as they come out of the decoder.
+    controller.say_something_later("node-1");
+    let later = api::node::Object { key: "later/on".into(), digest: 5, kind: None };
+    let revision = controller.say("node-1", vec![later, pod(1, 5)], &[]);
+    controller.wait_acked("node-1", revision);
+    let inside = Namespace::new("wag-m-p5");
+    node.add(&inside, "shop/p5");
+    assert!(inside.pings("192.0.2.1"), "what is understood works");
+    let removed = controller.say("node-1", vec![], &["later/on"]);
+    controller.wait_acked("node-1", removed);
+    controller.told("node-1", |told| assert!(told.problems.is_empty(), "{:?}", told.problems));
+}
+
+#[test]
 fn uninstall_gives_the_node_back() {
     if !may_run() {
         return;

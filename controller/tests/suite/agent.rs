@@ -47,12 +47,23 @@ impl Agent {
     }
 
     pub async fn connect_as(address: SocketAddr, pki: &Pki, subject: &Subject, memory: Memory) -> Result<Self, Status> {
+        Agent::speaking(api::node::PROTOCOL, address, pki, subject, memory).await
+    }
+
+    /// With a version of the protocol.
+    pub async fn speaking(
+        protocol: u32,
+        address: SocketAddr,
+        pki: &Pki,
+        subject: &Subject,
+        memory: Memory,
+    ) -> Result<Self, Status> {
         let channel = channel(address, pki, subject).await.map_err(|error| Status::unavailable(error.to_string()))?;
         let (to, said) = mpsc::channel(16);
         let held = memory.objects.values().map(|object| Held { key: object.key.clone(), digest: object.digest });
         let hello = Hello {
             node: memory.node.clone(),
-            protocol: api::node::PROTOCOL,
+            protocol,
             version: "test".to_owned(),
             revision: memory.revision,
             held: held.collect(),
@@ -140,5 +151,10 @@ impl Agent {
 
     pub async fn say(&self, message: Message) {
         self.to.send(AgentMessage { message: Some(message) }).await.unwrap();
+    }
+
+    /// A message that this release does not know, as it comes out of the decoder.
+    pub async fn say_something_later(&self) {
+        self.to.send(AgentMessage { message: None }).await.unwrap();
     }
 }

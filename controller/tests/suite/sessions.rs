@@ -127,6 +127,31 @@ async fn a_certificate_speaks_for_its_own_node_only() {
 }
 
 #[tokio::test]
+async fn an_agent_of_another_release_is_served() {
+    let (_folder, pki) = pki();
+    let memory = cluster();
+    let replica = Replica::start("a", Arc::new(memory.clone()), &pki).await;
+    // Older and newer than this controller. What the older one knew nothing of counts as another: see its state file.
+    for protocol in [0, api::node::PROTOCOL + 1] {
+        let object = api::node::Object { key: "later/on".to_owned(), digest: 5, kind: None };
+        let mut held = Held { node: "n1".to_owned(), revision: 3, ..Held::default() };
+        held.objects
+            .insert("config/node".to_owned(), api::node::Object { key: "config/node".to_owned(), ..object.clone() });
+        held.objects.insert(object.key.clone(), object);
+        let subject = Subject::Node("n1".to_owned());
+        let mut agent = Agent::speaking(protocol, replica.address, &pki, &subject, held).await.unwrap();
+        let first = agent.delta().await;
+        assert_eq!(first.removed, ["later/on"], "protocol {protocol}");
+        assert!(first.set.iter().any(|object| object.key == "config/node" && object.kind.is_some()), "{first:?}");
+        agent.say_something_later().await;
+        agent.ack().await;
+        let name = format!("web-{protocol}");
+        memory.apply(pod(&name, "n1", &name)).unwrap();
+        agent.holds(&format!("pod/shop/{name}")).await;
+    }
+}
+
+#[tokio::test]
 async fn a_second_stream_of_a_node_ends_the_first() {
     let (_folder, pki) = pki();
     let replica = Replica::start("a", Arc::new(cluster()), &pki).await;
