@@ -8,5 +8,7 @@ mod addresses;
 mod bad_input;
 mod datapath;
 mod faults;
+mod objects;
 mod play;
+mod questions;
 mod tools;

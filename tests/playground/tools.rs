@@ -3,7 +3,7 @@
 use crate::play::{Play, pod};
 
 /// Network namespaces, files and processes that carry a playground's name.
-fn traces(name: &str) -> Vec<String> {
+pub fn traces(name: &str) -> Vec<String> {
     let names = |folder: &str| {
         std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.file_name().to_string_lossy().into_owned())
     };
