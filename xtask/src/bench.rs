@@ -14,8 +14,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::build::{self, Profile};
 use crate::machine::{self, repository};
-use crate::step;
 use row::{Row, machine_line, table};
 
 /// Arguments of `cargo xtask bench`.
@@ -51,7 +51,7 @@ const ALL: &[Measurement] = &[
 pub fn run(args: &Args) -> Result<()> {
     ensure!(machine::is_root(), "run it as root: it makes network namespaces");
     machine::install(&[machine::PLAYGROUND, machine::TRAFFIC].concat())?;
-    step::shown(&mut step::cargo("build --release -p controller -p node-agent -p cni -p weftctl -p playground"))?;
+    build::weft(Profile::Release)?;
     let chosen = |m: &&Measurement| args.name.as_ref().is_none_or(|name| m.name.contains(name.as_str()));
     let mut rows = Vec::new();
     for measurement in ALL.iter().filter(chosen) {

@@ -7,6 +7,9 @@ mod kubectl;
 mod report;
 mod test;
 
+use crate::build::Profile;
+use crate::step;
+use crate::test::libtest;
 use harness::{Harness, Network, Up};
 
 /// Arguments of `cargo xtask cluster`.
@@ -139,6 +142,23 @@ pub fn test() -> anyhow::Result<Outcome> {
     test_with(&Harness::new()?, &TestArgs { part: None, nodes: 3, reuse: false, keep: false, debug: true })
 }
 
+/// The controller's tests with an API server to run against: alone, in the ring of all units, they leave out what needs one
+/// where it is not built yet.
+///
+/// # Errors
+/// The API server could not be built.
+pub fn api_server() -> anyhow::Result<Outcome> {
+    let harness = Harness::new()?;
+    if let Err(why) = harness.prerequisites() {
+        return Ok(Outcome::Skipped(format!("{why:#}")));
+    }
+    let lock = harness.lock()?;
+    harness.build_api_server()?;
+    drop(lock);
+    let mut suite = step::cargo("test --workspace --quiet --no-fail-fast --test suite");
+    libtest::run(suite.env("WEFT_REQUIRE_API_SERVER", "1"))
+}
+
 fn test_with(harness: &Harness, args: &TestArgs) -> anyhow::Result<Outcome> {
     if let Err(why) = harness.prerequisites() {
         return Ok(Outcome::Skipped(format!("{why:#}")));
@@ -149,7 +169,7 @@ fn test_with(harness: &Harness, args: &TestArgs) -> anyhow::Result<Outcome> {
             nodes: args.nodes,
             network: Network::Weft,
             proxy: "nftables".to_owned(),
-            profile: profile(args.debug),
+            profile: Profile::of(args.debug),
         })?;
     }
     let report = test::run(harness, args.part.as_deref())?;
@@ -160,10 +180,6 @@ fn test_with(harness: &Harness, args: &TestArgs) -> anyhow::Result<Outcome> {
     Ok(Outcome::Ran { passed: report.passed, failed: report.failed })
 }
 
-fn profile(debug: bool) -> harness::Profile {
-    if debug { harness::Profile::Debug } else { harness::Profile::Release }
-}
-
 impl From<UpArgs> for Up {
     fn from(args: UpArgs) -> Self {
         let network = match (args.bare, args.stand_in) {
@@ -171,6 +187,6 @@ impl From<UpArgs> for Up {
             (_, true) => Network::StandIn,
             _ => Network::Weft,
         };
-        Self { nodes: args.nodes, network, proxy: args.proxy, profile: profile(args.debug) }
+        Self { nodes: args.nodes, network, proxy: args.proxy, profile: Profile::of(args.debug) }
     }
 }

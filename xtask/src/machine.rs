@@ -37,12 +37,6 @@ pub fn cache() -> PathBuf {
     std::env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from).join("weft")
 }
 
-/// Folder of this build's outcome for a profile: `debug` or `release`.
-pub fn binaries(profile: &str) -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from);
-    target.join(profile)
-}
-
 /// True for the superuser, who may make network namespaces.
 pub fn is_root() -> bool {
     nix::unistd::geteuid().is_root()

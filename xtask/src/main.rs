@@ -1,6 +1,7 @@
 //! The developer's commands: play, test, bench, cluster, generate.
 
 mod bench;
+mod build;
 mod cluster;
 mod generate;
 mod machine;

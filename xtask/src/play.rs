@@ -8,7 +8,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use crate::machine::{self, binaries, repository};
+use crate::build::{self, Profile};
+use crate::machine::{self, repository};
 use crate::step;
 
 /// Arguments of `cargo xtask play`.
@@ -33,13 +34,13 @@ pub struct Playground {
     /// Its name.
     pub name: String,
     /// `debug` or `release`.
-    pub profile: &'static str,
+    pub profile: Profile,
 }
 
 impl Playground {
     /// `weft-play` with these words.
     pub fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(binaries(self.profile).join("weft-play"));
+        let mut command = Command::new(self.profile.folder().join("weft-play"));
         command.args(["--name", &self.name]).args(words);
         command
     }
@@ -61,12 +62,9 @@ pub fn run(args: &Args) -> Result<()> {
     let began = Instant::now();
     machine::install(machine::PLAYGROUND)?;
     anyhow::ensure!(machine::is_root(), "run it as root: a playground is made of network namespaces");
-    let profile = if args.debug { "debug" } else { "release" };
-    println!("· building Weft ({profile})");
-    let release = if args.debug { "" } else { "--release" };
-    step::shown(&mut step::cargo(&format!(
-        "build {release} -p controller -p node-agent -p cni -p weftctl -p playground"
-    )))?;
+    let profile = Profile::of(args.debug);
+    println!("· building Weft ({})", profile.name());
+    build::weft(profile)?;
     let built = began.elapsed();
 
     let began = Instant::now();

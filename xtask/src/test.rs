@@ -5,7 +5,7 @@
 //! cannot run is skipped aloud, with what is missing.
 
 mod deny;
-mod libtest;
+pub mod libtest;
 mod rings;
 mod vm;
 

@@ -65,6 +65,7 @@ impl ApiServer {
     /// The same, with more flags for kube-apiserver.
     pub async fn start_with(flags: &[&str]) -> Option<Self> {
         let Some(binaries) = binaries() else {
+            assert!(std::env::var_os("WEFT_REQUIRE_API_SERVER").is_none(), "the API server's binaries are not there");
             eprintln!(
                 "skipped: no etcd and kube-apiserver in ~/.cache/weft-cluster/bin (tests/cluster/build.sh makes them)"
             );

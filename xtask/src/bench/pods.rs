@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::row::{Row, percentile};
 use super::throughput::Own;
-use crate::machine::binaries;
+use crate::build::Profile;
 use crate::play::Playground;
 
 /// Pods of the burst.
@@ -104,9 +104,9 @@ fn add(play: &Playground, n: usize) -> Result<()> {
     let root = format!("/run/weft-play/{}/nodes/node1", play.name);
     let config = json!({"cniVersion": "1.0.0", "name": "weft", "type": "weft-cni", "agentSocket": format!("{root}/weft/agent.sock")});
     let mut command = Command::new("ip");
-    command.args(["netns", "exec", &format!("wp.{}.node1", play.name)]).arg(binaries("release").join("weft-cni"));
+    command.args(["netns", "exec", &format!("wp.{}.node1", play.name)]).arg(Profile::Release.folder().join("weft-cni"));
     command.env("CNI_COMMAND", "ADD").env("CNI_CONTAINERID", format!("{n:064x}")).env("CNI_IFNAME", "eth0");
-    command.env("CNI_NETNS", format!("/run/netns/bench-cni-{n}")).env("CNI_PATH", binaries("release"));
+    command.env("CNI_NETNS", format!("/run/netns/bench-cni-{n}")).env("CNI_PATH", Profile::Release.folder());
     command.env("CNI_ARGS", format!("IgnoreUnknown=1;K8S_POD_NAMESPACE=bench;K8S_POD_NAME=p{n}"));
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     child.stdin.take().context("piped")?.write_all(config.to_string().as_bytes())?;

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::row::{Row, percentile};
+use crate::build::Profile;
 use crate::play::Playground;
 use crate::step;
 
@@ -24,7 +25,7 @@ impl Own {
     /// # Errors
     /// What `up` says.
     pub fn up(name: &str, arguments: &[&str]) -> Result<Own> {
-        let own = Own(Playground { name: format!("bench-{name}"), profile: "release" });
+        let own = Own(Playground { name: format!("bench-{name}"), profile: Profile::Release });
         own.0.run(&[&["up"], arguments].concat())?;
         Ok(own)
     }

@@ -5,11 +5,14 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use nix::fcntl::{Flock, FlockArg};
 
+use crate::build::{self, Profile};
+use crate::machine::{self, Need};
+
 /// Programs that the scripts run, and the Debian package of each.
-const PROGRAMS: &[(&str, &str)] = &[
+const PROGRAMS: &[Need] = &[
     ("containerd", "containerd"),
     ("runc", "runc"),
     ("nft", "nftables"),
@@ -49,9 +52,6 @@ const UPSTREAM: &[&str] = &[
 /// Upstream's test suite and its runner.
 const SUITE: &[&str] = &["ginkgo", "e2e.test"];
 
-/// Weft's packages whose binaries run in the cluster.
-const WEFT: &[&str] = &["controller", "node-agent", "cni", "weftctl"];
-
 /// Focuses of upstream's suite that have a name: which tests, and which of them no network passes on this kind of machine.
 const FOCUSES: &[(&str, &str, &str)] = &[
     ("netpol", r"\[sig-network\] Netpol", "Feature:SCTPConnectivity"),
@@ -71,15 +71,6 @@ pub enum Network {
     StandIn,
     /// None; the nodes stay NotReady.
     None,
-}
-
-/// How Weft's binaries are built.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Profile {
-    /// `cargo build --release`.
-    Release,
-    /// `cargo build`.
-    Debug,
 }
 
 /// A cluster to bring up.
@@ -152,15 +143,7 @@ impl Harness {
     /// What is missing and how to get it.
     pub fn prerequisites(&self) -> Result<()> {
         ensure!(nix::unistd::geteuid().is_root(), "a cluster of network namespaces is made as root");
-        let missing: Vec<&str> = PROGRAMS.iter().filter(|(p, _)| !installed(p)).map(|(_, package)| *package).collect();
-        if !missing.is_empty() {
-            println!("installing {}", missing.join(" "));
-            let mut apt = Command::new("apt-get");
-            apt.args(["install", "-y", "-qq", "--no-install-recommends"]).args(&missing);
-            quiet(apt.env("DEBIAN_FRONTEND", "noninteractive"))
-                .with_context(|| format!("install these packages: {}", missing.join(" ")))?;
-        }
-        Ok(())
+        machine::install(PROGRAMS)
     }
 
     /// Waits until no other command is at work on the machine's one cluster; to be held as long as this one is.
@@ -193,7 +176,7 @@ impl Harness {
             },
         );
         if up.network == Network::Weft {
-            command.env("WC_WEFT_BIN", self.weft(up.profile)?);
+            command.env("WC_WEFT_BIN", build::weft(up.profile)?);
         }
         run(&mut command)
             .with_context(|| format!("bringing the cluster up; logs are in {}", self.state.join("log").display()))
@@ -241,6 +224,14 @@ impl Harness {
         run(command.args(flags)).context("upstream's suite")
     }
 
+    /// Builds etcd and the API server, where they are missing.
+    ///
+    /// # Errors
+    /// They cannot be built.
+    pub fn build_api_server(&self) -> Result<()> {
+        run(self.script("build.sh").arg("--missing").args(&UPSTREAM[..2])).context("building the API server")
+    }
+
     /// Builds upstream's binaries and images that are not there at the versions of today's go.mod.
     fn upstream(&self, names: &[&str]) -> Result<()> {
         if names.iter().any(|b| !self.bin().join(b).exists()) {
@@ -254,24 +245,6 @@ impl Harness {
         run(&mut self.script("images.sh")).context("making images")
     }
 
-    /// Builds Weft, and gives the folder of its binaries.
-    fn weft(&self, profile: Profile) -> Result<PathBuf> {
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.root.join("target"), PathBuf::from);
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.arg("build").current_dir(&self.root);
-        for package in WEFT {
-            cargo.args(["--package", package]);
-        }
-        if profile == Profile::Release {
-            cargo.arg("--release");
-        }
-        run(&mut cargo).context("building Weft")?;
-        Ok(target.join(match profile {
-            Profile::Release => "release",
-            Profile::Debug => "debug",
-        }))
-    }
-
     fn script(&self, name: &str) -> Command {
         let mut command = Command::new(self.root.join("tests/cluster").join(name));
         command.env("WC_CACHE", &self.cache).env("WC_STATE", &self.state);
@@ -279,25 +252,9 @@ impl Harness {
     }
 }
 
-/// Is the program in PATH or in one of the places that a script looks into?
-fn installed(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    program.starts_with('/') && Path::new(program).exists()
-        || std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]).any(|d| d.join(program).exists())
-}
-
 /// Runs a command to its end with our terminal.
 fn run(command: &mut Command) -> Result<()> {
     let status = command.status().with_context(|| format!("starting {}", command.get_program().display()))?;
     ensure!(status.success(), "{} ended with {status}", command.get_program().display());
-    Ok(())
-}
-
-/// Runs a command to its end; what it printed is shown only when it fails.
-fn quiet(command: &mut Command) -> Result<()> {
-    let output = command.output().with_context(|| format!("starting {}", command.get_program().display()))?;
-    if !output.status.success() {
-        bail!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    }
     Ok(())
 }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::Playground;
 use super::shop::Findings;
-use crate::machine::binaries;
 
 /// How long it took.
 pub struct Times {
@@ -41,7 +40,7 @@ pub fn print(playground: &Playground, findings: &Findings, times: &Times) {
         times.build.as_secs_f64(),
         times.up.as_secs_f64()
     );
-    let program = binaries(playground.profile).join("weft-play").display().to_string();
+    let program = playground.profile.folder().join("weft-play").display().to_string();
     let name = if playground.name == "play" { String::new() } else { format!(" --name {}", playground.name) };
     for line in [
         "get pods -o wide",

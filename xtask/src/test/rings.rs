@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
+use crate::build::{self, Profile};
 use crate::cluster::{self, Outcome};
 use crate::machine::{self, Need};
 use crate::step::{self, cargo};
@@ -39,11 +40,14 @@ pub const ALL: &[Ring] = &[
         on_request: Some("an emulated machine that has not passed as a whole yet"),
         run: vm::run,
     },
+    Ring {
+        name: "apiserver",
+        about: "the suite that every source of objects passes, and all of the controller's, with a real API server",
+        on_request: None,
+        run: cluster::api_server,
+    },
     Ring { name: "cluster", about: "a real Kubernetes cluster", on_request: None, run: cluster::test },
 ];
-
-/// The binaries that a playground runs.
-pub const BINARIES: &str = "-p controller -p node-agent -p cni -p weftctl -p playground";
 
 fn one() -> Outcome {
     Outcome::Ran { passed: 1, failed: 0 }
@@ -83,7 +87,7 @@ fn playground() -> Result<Outcome> {
         return Ok(missing);
     }
     let suite = suite()?;
-    libtest::run(std::process::Command::new(suite).arg("--test-threads=2").env("WEFT_BIN", machine::binaries("debug")))
+    libtest::run(std::process::Command::new(suite).arg("--test-threads=2").env("WEFT_BIN", Profile::Debug.folder()))
 }
 
 /// Root and its programs, or the reason to skip.
@@ -102,9 +106,9 @@ pub fn ready(needs: &[Need]) -> Result<(), Outcome> {
 /// # Errors
 /// Something does not build.
 pub fn suite() -> Result<PathBuf> {
-    step::shown(&mut cargo(&format!("build --quiet {BINARIES}")))?;
+    build::weft(Profile::Debug)?;
     let output = step::quiet(&mut cargo(
-        "test -p tests --features playground --test playground --no-run --quiet --message-format=json",
+        "test --workspace --features tests/playground --test playground --no-run --quiet --message-format=json",
     ))?;
     let executable = |line: &str| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;

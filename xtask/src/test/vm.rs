@@ -4,6 +4,7 @@ use std::process::Command;
 
 use anyhow::{Result, ensure};
 
+use crate::build::Profile;
 use crate::cluster::Outcome;
 use crate::machine::{self, cache, repository};
 use crate::step;
@@ -24,15 +25,9 @@ pub fn run() -> Result<Outcome> {
         return Ok(missing);
     }
     let suite = rings::suite()?;
-    // An emulated machine runs a build without optimization ten times slower still.
-    step::shown(&mut step::cargo(&format!("build --quiet --release {}", rings::BINARIES)))?;
     let out = tempdir()?;
     let mut command = Command::new(repository().join("tests/vm/vm.sh"));
-    command
-        .arg(repository().join("tests/vm/scenarios.sh"))
-        .arg(machine::binaries("release"))
-        .arg(&suite)
-        .arg(SCENARIOS);
+    command.arg(repository().join("tests/vm/scenarios.sh")).arg(Profile::Debug.folder()).arg(&suite).arg(SCENARIOS);
     command.env("KDP_CACHE", cache().join("vm")).env("KDP_OUT", &out).env("KDP_TIMEOUT", "900");
     let mut counts = None;
     let success = step::read(&mut command, |line| counts = crate::test::libtest::result(line).or(counts))?;
