@@ -11,7 +11,7 @@ use std::os::unix::net::UnixStream;
 /// answer in many parts (what 254 tables can do) only the last is kept.
 pub fn record(asked: &[Message]) -> Vec<Vec<u8>> {
     let switch = Vswitch::start("oracle").expect("Open vSwitch is installed");
-    let mut stream = UnixStream::connect(switch.management()).expect("the bridge listens");
+    let mut stream = UnixStream::connect(switch.path("br0.mgmt")).expect("the bridge listens");
     let mut say = |xid, message: &Message| {
         stream.write_all(&message.to_bytes(xid).expect("it can be encoded")).expect("the bridge reads");
     };
