@@ -44,6 +44,8 @@ pub enum Kind {
     Policy,
     /// An address with an identity behind it.
     Address,
+    /// A Service.
+    Service,
 }
 
 impl Kind {
@@ -62,6 +64,7 @@ impl Kind {
             Kind::Prefix => "Prefix",
             Kind::Policy => "Policy",
             Kind::Address => "Address",
+            Kind::Service => "Service",
         }
     }
 }
@@ -71,7 +74,7 @@ impl Kind {
 pub struct Subject {
     /// The kind.
     pub kind: Kind,
-    /// `shop/web-0` for a pod or a policy, `default/10.10.3.0/26` for a route, a number for an identity, a name for the
+    /// `shop/web-0` for a pod, a policy or a Service, `default/10.10.3.0/26` for a route, a number for an identity, a name for the
     /// rest, empty for the node.
     pub name: String,
 }

@@ -6,7 +6,8 @@ use crate::cookie::Cookie;
 use crate::register::{self, Register};
 use crate::table::{Band, Status, Table};
 use crate::tables;
-use rust_openflow::{Action, Field, Flow, Match, Subfield, Zone};
+use rust_openflow::action::{LearnDst, LearnSrc};
+use rust_openflow::{Action, Field, Flow, Group, Learn, Match, Subfield, Zone};
 use std::collections::BTreeSet;
 
 /// What is wrong with the declarations.
@@ -114,7 +115,7 @@ fn lives(faults: &mut Vec<String>) {
 /// Tables that can be reached from one, itself included.
 fn reach(from: &'static Table, seen: &mut BTreeSet<u8>) {
     if seen.insert(from.id) {
-        from.next.iter().for_each(|next| reach(next, seen));
+        from.next.iter().copied().chain(tables::asked(from)).for_each(|next| reach(next, seen));
     }
 }
 
@@ -197,6 +198,12 @@ fn check_action(action: &Action, table: &Table, say: &mut dyn FnMut(String)) {
         Action::CheckPktLarger { dst, .. } => {
             check_run(&Run::from(*dst), writes, &mut |what| say(format!("measures into {what}")));
         }
+        Action::Resubmit { table: Some(id), .. } => {
+            if !tables::asked(table).any(|asked| asked.id == *id) {
+                say(format!("asks table {id}"));
+            }
+        }
+        Action::Learn(learn) => check_learn(learn, table, say),
         Action::Ct(ct) => {
             ct.exec.iter().for_each(|action| check_action(action, table, say));
             if let Zone::Field(zone) = ct.zone {
@@ -208,6 +215,43 @@ fn check_action(action: &Action, table: &Table, say: &mut dyn FnMut(String)) {
         }
         _ => {}
     }
+}
+
+/// What a flow teaches belongs to a rule of the table that learns it, which writes what the learned flow sets.
+fn check_learn(learn: &Learn, table: &Table, say: &mut dyn FnMut(String)) {
+    let Some(pupil) = tables::by_id(learn.table).filter(|_| tables::taught(table).any(|t| t.id == learn.table)) else {
+        return say(format!("teaches table {}", learn.table));
+    };
+    if !Cookie::parse(learn.cookie).is_some_and(|cookie| pupil.rule(cookie.rule).is_some()) {
+        say(format!("teaches {} a flow of no rule", pupil.name));
+    }
+    for spec in &learn.specs {
+        if let LearnSrc::Field(bits) = &spec.src {
+            check_run(&Run::from(*bits), (table.reads, table.matches), &mut |what| say(format!("teaches {what}")));
+        }
+        match &spec.dst {
+            LearnDst::Match(bits) => {
+                let declared = (pupil.reads, pupil.matches);
+                check_run(&Run::from(*bits), declared, &mut |what| say(format!("teaches to match {what}")));
+            }
+            LearnDst::Load(bits) => {
+                let declared = (pupil.writes, pupil.rewrites);
+                check_run(&Run::from(*bits), declared, &mut |what| say(format!("teaches to set {what}")));
+            }
+            LearnDst::Output => say("teaches to output".into()),
+        }
+    }
+}
+
+/// What buckets do that the declaration of the table that uses them does not say.
+pub fn undeclared_in_groups(groups: impl IntoIterator<Item = Group>) -> Vec<String> {
+    let (mut faults, table) = (Vec::new(), &tables::service::TABLE);
+    for group in groups {
+        let actions = group.buckets.iter().flat_map(|bucket| &bucket.actions);
+        actions
+            .for_each(|action| check_action(action, table, &mut |what| faults.push(format!("{}: {what}", group.id))));
+    }
+    faults
 }
 
 /// Bits of a field.
@@ -228,7 +272,13 @@ fn check_run(run: &Run, (registers, fields): Declared, say: &mut dyn FnMut(Strin
     if fields.contains(&run.field) {
         return;
     }
-    let allowed = registers.iter().filter(|r| r.field == run.field).fold(0, |mask, r| mask | r.bits().mask());
+    let part = |r: &&&Register| -> u128 {
+        let name = run.field.name();
+        let number = name.strip_prefix("reg").and_then(|number| number.parse::<u16>().ok());
+        let parts = cover(r).into_iter().filter(|(register, _)| Some(*register) == number);
+        parts.fold(if r.field == run.field { r.bits().mask() } else { 0 }, |mask, (_, bits)| mask | u128::from(bits))
+    };
+    let allowed = registers.iter().map(|r| part(&r)).fold(0, |mask, bits| mask | bits);
     if run.mask & !allowed != 0 {
         say(format!("{} (bits {:#x}), which is not declared", run.field, run.mask));
     }

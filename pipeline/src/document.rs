@@ -105,11 +105,16 @@ fn section(page: &mut String, table: &Table) -> fmt::Result {
     let miss = match table.miss {
         Miss::Drop => "dropped and counted".to_owned(),
         Miss::Goto(next) => format!("on to {}", next.name),
+        Miss::Return => "back to the table that asked".to_owned(),
     };
     writeln!(page, "\n### {} {}\n\n{}\n", table.id, table.name, table.purpose)?;
     writeln!(page, "- reads: {}", uses(table.reads, table.matches))?;
     writeln!(page, "- writes: {}", uses(table.writes, table.rewrites))?;
     writeln!(page, "- next: {}", names(table.next.iter().map(|next| next.name)))?;
+    let asked: Vec<&str> = tables::asked(table).map(|asked| asked.name).collect();
+    if !asked.is_empty() {
+        writeln!(page, "- asks: {}", asked.join(", "))?;
+    }
     writeln!(page, "- what no rule takes: {miss}\n")?;
     page.push_str("| rule | number | priority | for | the packet | meaning |\n|---|---|---|---|---|---|\n");
     let mut rules: Vec<&&Rule> = table.rules.iter().collect();

@@ -103,6 +103,7 @@ fn miss(table: &crate::table::Table) -> String {
     match table.miss {
         crate::table::Miss::Drop => "dropped and counted".to_owned(),
         crate::table::Miss::Goto(next) => format!("on to {}", next.name),
+        crate::table::Miss::Return => "back to the table that asked".to_owned(),
     }
 }
 

@@ -4,7 +4,7 @@ use rust_openflow::Field;
 use std::net::IpAddr;
 
 /// IPv4 or IPv6.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {
     /// IPv4.
     V4,
@@ -42,6 +42,14 @@ impl Family {
         match self {
             Family::V4 => Field::Ipv4Dst,
             Family::V6 => Field::Ipv6Dst,
+        }
+    }
+
+    /// The address that is this number in a field.
+    pub fn address(self, number: u128) -> IpAddr {
+        match self {
+            Family::V4 => std::net::Ipv4Addr::from_bits(number as u32).into(),
+            Family::V6 => std::net::Ipv6Addr::from_bits(number).into(),
         }
     }
 

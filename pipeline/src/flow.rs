@@ -4,7 +4,7 @@
 
 use crate::cookie::{Cookie, Subject};
 use crate::family::Family;
-use crate::object::Mac;
+use crate::object::{Mac, Protocol};
 use crate::policy::Clause;
 use crate::register::Register;
 use crate::table::{Band, Miss, Rule, Status, Table};
@@ -76,7 +76,7 @@ impl Draft {
         let cookie = Cookie { table: table.id, rule: 0, object: 0 }.number();
         let draft = Draft { rule: None, flow: Flow::new(table.id).priority(Band::Miss.base()).cookie(cookie) };
         Some(match table.miss {
-            Miss::Drop => draft.drop(),
+            Miss::Drop | Miss::Return => draft.drop(),
             Miss::Goto(next) => draft.goto(next),
         })
     }
@@ -179,6 +179,16 @@ impl Draft {
     /// Tracks the connection, or commits it.
     pub fn ct(self, ct: Ct) -> Draft {
         self.action(Action::from(ct))
+    }
+
+    /// Asks a table, and goes on.
+    pub fn ask(self, table: &Table) -> Draft {
+        self.action(Action::resubmit(table.id))
+    }
+
+    /// Matches a port of a protocol, over IP of a family.
+    pub fn service(self, family: Family, protocol: Protocol) -> Draft {
+        self.family(family).test(Field::IpProto, protocol.number().into())
     }
 
     /// Hands to the agent.

@@ -19,6 +19,7 @@ pub mod print;
 pub mod punt;
 pub mod realizer;
 pub mod register;
+pub mod service;
 pub mod simulate;
 pub mod table;
 pub mod tables;

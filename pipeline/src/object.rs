@@ -3,6 +3,11 @@
 //! An object that cannot be read yields a [`Problem`] that names it, and no flows; the rest of the node goes on.
 
 mod policy;
+mod service;
+
+pub use service::{
+    Condition, Endpoint, Place, Protocol, Service, ServicePort, Slice, SlicePort, Target, service_subject,
+};
 
 pub use policy::{Address, Block, Direction, Identity, Isolation, Peers, Rule, identity_subject};
 
@@ -59,6 +64,23 @@ pub struct Config {
     pub gateway_mac: Mac,
     /// Addresses of this node's host.
     pub addresses: Vec<IpAddr>,
+    /// The node.
+    pub node: Place,
+    /// The node's zone.
+    pub zone: Place,
+    /// Whose Services are served.
+    pub proxy: Proxy,
+    /// Those of `addresses` at which node ports are served.
+    pub node_port_addresses: Vec<IpAddr>,
+}
+
+/// Whose Services are served on a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proxy {
+    /// Everybody's.
+    Full,
+    /// Those that pods ask for; another serves the host and what comes from outside.
+    Pods,
 }
 
 /// `peer/NODE`.
@@ -105,6 +127,8 @@ pub struct Pod {
     pub name: String,
     /// Its addresses, one or two.
     pub addresses: Vec<IpAddr>,
+    /// The gateways of its subnet, one for each address.
+    pub gateways: Vec<IpAddr>,
     /// Its MAC.
     pub mac: Mac,
     /// Its identity.
@@ -134,6 +158,10 @@ pub enum Fact {
     Peers(Arc<Peers>),
     /// The identity behind an address.
     Address(Address),
+    /// A Service.
+    Service(Arc<Service>),
+    /// Endpoints of a Service.
+    Slice(Arc<Slice>),
     /// A pod that the controller could not give what it needs, or a kind that this build does not know: no flows.
     Nothing,
 }
@@ -153,6 +181,10 @@ enum Fault {
     Zone(u32),
     #[error("protocol {0} with ports {1} to {2} is nothing that a policy can name")]
     Ports(u32, u32, u32),
+    #[error("{0} is no port")]
+    Port(u32),
+    #[error("protocol {0} is neither TCP nor UDP nor SCTP")]
+    Protocol(u32),
     #[error("neither ingress nor egress")]
     Direction,
     #[error("its content is for another key")]
@@ -177,7 +209,9 @@ impl Fact {
             Some(object::Kind::Rule(r)) => policy::rule(r, &object.key).map(Arc::new).map(Fact::Rule),
             Some(object::Kind::Peers(p)) => policy::peers(p, &object.key).map(Arc::new).map(Fact::Peers),
             Some(object::Kind::Address(a)) => policy::address(a).map(Fact::Address),
-            Some(_) | None => Ok(Fact::Nothing),
+            Some(object::Kind::Service(s)) => service::service(s, &object.key).map(Arc::new).map(Fact::Service),
+            Some(object::Kind::EndpointSlice(s)) => service::slice(s, &object.key).map(Arc::new).map(Fact::Slice),
+            Some(object::Kind::Pod(_)) | None => Ok(Fact::Nothing),
         };
         fact.map_err(|fault| Problem {
             key: object.key.clone(),
@@ -189,7 +223,8 @@ impl Fact {
     /// What the object's own flows are for; `None` where it has none.
     pub fn subject(&self) -> Option<Subject> {
         match self {
-            Fact::Config(_) | Fact::Peers(_) | Fact::Nothing => None,
+            Fact::Config(_) | Fact::Peers(_) | Fact::Slice(_) | Fact::Nothing => None,
+            Fact::Service(service) => Some(service.subject()),
             Fact::Peer(peer) => Some(peer.subject()),
             Fact::Subnet(subnet) => Some(subnet.subject()),
             Fact::Route(route) => Some(route.subject()),
@@ -234,7 +269,22 @@ fn config(c: &node::Config) -> Result<Config, Fault> {
         node::Encapsulation::Vxlan => Encapsulation::Vxlan,
         node::Encapsulation::Geneve | node::Encapsulation::Unspecified => Encapsulation::Geneve,
     };
-    Ok(Config { encapsulation, gateway_mac: mac(&c.gateway_mac)?, addresses: addresses(&c.addresses)? })
+    let proxy = match c.service_proxy() {
+        node::ServiceProxy::Pods => Proxy::Pods,
+        node::ServiceProxy::Full | node::ServiceProxy::Unspecified => Proxy::Full,
+    };
+    let addresses = addresses(&c.addresses)?;
+    let prefixes: Vec<IpNetwork> = c.node_port_prefixes.iter().map(|text| prefix(text)).collect::<Result<_, _>>()?;
+    let serves = |address: &&IpAddr| prefixes.is_empty() || prefixes.iter().any(|prefix| prefix.contains(**address));
+    Ok(Config {
+        encapsulation,
+        gateway_mac: mac(&c.gateway_mac)?,
+        node_port_addresses: addresses.iter().filter(serves).copied().collect(),
+        addresses,
+        node: Place::of(&c.node),
+        zone: Place::of(&c.zone),
+        proxy,
+    })
 }
 
 fn peer(p: &node::Peer) -> Result<Peer, Fault> {
@@ -261,6 +311,7 @@ fn pod(p: &node::Pod) -> Result<Pod, Fault> {
     Ok(Pod {
         name: format!("{}/{}", p.namespace, p.name),
         addresses,
+        gateways: self::addresses(&p.gateways)?,
         mac: mac(&p.mac)?,
         identity: p.identity,
         network: network(&p.network, p.vni, p.zone)?,

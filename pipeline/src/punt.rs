@@ -53,7 +53,6 @@ pub(crate) fn oversized(mtu: u16) -> Controller {
     Controller { max_len: QUOTED, userdata: Punt::Oversized { mtu }.userdata(), ..Controller::default() }
 }
 
-#[allow(dead_code)] // until the table Service uses it, in the next commit
 /// The action that hands over a packet to be refused.
 pub(crate) fn reject() -> Controller {
     Controller { max_len: QUOTED, userdata: Punt::Reject.userdata(), ..Controller::default() }

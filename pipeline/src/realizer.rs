@@ -2,21 +2,27 @@
 //!
 //! Each object's flows are a function of the object, the [`Ground`] and, for a pod, its port. So a change recomputes what
 //! it names, and a change of the ground what stands on it (the node's own flows and those of subnets: never those of pods,
-//! routes and peers). Only policy joins objects; [`Policy`] says which of those flows a change touches. [`Realizer::from_scratch`] computes the same from nothing; a property test holds the two equal.
+//! routes and peers). Only policy and services join objects; [`Policy`] and
+//! [`Services`] say which of those flows a change touches. [`Realizer::from_scratch`] computes the same from nothing; a property test holds the two equal.
 
 use crate::cookie::{Cookie, Subject};
 use crate::diff::{self, Changes};
 use crate::explain::{self, Directory};
 use crate::local::Local;
-use crate::object::{Config, Direction, Fact};
+use crate::object::{Direction, Fact};
 use crate::plan::{Before, Plan};
 use crate::policy::{Policy, Stage};
-use crate::tables::{self, Ground};
+use crate::service::{self, Services};
+use crate::tables::{self, Ground, service_affinity, service_endpoint};
 use crate::{flow::Draft, punt};
 use api::inspect::CookieMeaning;
 use api::node::{Object, Problem};
-use rust_openflow::{Flow, FlowStats, Group, Meter};
+use rust_openflow::ct_flush::CtFlush;
+use rust_openflow::{Action, Flow, FlowStats, Group, Meter};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Key of the configuration.
+const CONFIG: &str = "config/node";
 
 /// Owner of the flows that are for the node itself, in the plan; sorts before every object's key.
 const NODE: &str = "";
@@ -29,6 +35,7 @@ pub struct Realizer {
     local: Local,
     ground: Option<Ground>,
     policy: Policy,
+    services: Services,
     plan: Plan,
     directory: Directory,
 }
@@ -55,6 +62,7 @@ impl Realizer {
             realizer.realize(&key, &mut before);
         }
         realizer.judge(&mut before);
+        realizer.serve(&mut before);
         realizer
     }
 
@@ -69,6 +77,7 @@ impl Realizer {
             if let Some(fact) = self.facts.remove(&key) {
                 self.directory.forget(&fact);
                 self.policy.replace(Some(&fact), None);
+                self.services.replace(Some(&fact), None);
             }
             self.problems.remove(&key);
             keys.insert(key);
@@ -105,19 +114,35 @@ impl Realizer {
 
     /// The groups that the switch should have, by id; made one by one, since a node keeps tens of thousands of buckets.
     pub fn groups(&self) -> impl Iterator<Item = Group> + '_ {
-        std::iter::empty()
+        self.services.groups()
     }
 
     /// Whether a flow that the switch learned from another is still right, and not yet idle for longer than it may be: it stays,
     /// though [`Realizer::flows`] does not have it.
-    pub fn keeps(&self, _learned: &FlowStats) -> bool {
-        false
+    pub fn keeps(&self, learned: &FlowStats) -> bool {
+        let idle = learned.counters.idle.map_or(0, |(seconds, _)| seconds);
+        self.lesson(&learned.flow) == Some(&learned.flow.idle_timeout)
+            && self.idle_limit(&learned.flow).is_none_or(|limit| idle < limit)
+    }
+
+    /// The timeout that a learned flow should have; `None`: nothing would teach it.
+    fn lesson(&self, learned: &Flow) -> Option<&u16> {
+        let learned = service_affinity::Memory::read(learned)?;
+        let service = explain::cookie(learned.cookie, &self.directory)?.object;
+        let teacher = self.plan.get(&service_endpoint::key(learned.number, learned.family, learned.protocol))?;
+        let sticks = self.services.sticks(&service, learned.protocol, learned.asked);
+        teacher.instructions.apply.iter().find_map(|action| match action {
+            Action::Learn(learn) if sticks && learn.cookie == learned.cookie => Some(&learn.idle_timeout),
+            _ => None,
+        })
     }
 
     /// Seconds without a packet after which the agent removes a learned flow, since the switch cannot count as far; `None`: the
     /// switch does it.
-    pub fn idle_limit(&self, _learned: &Flow) -> Option<u32> {
-        None
+    pub fn idle_limit(&self, learned: &Flow) -> Option<u32> {
+        let memory = service_affinity::Memory::read(learned).filter(|_| learned.idle_timeout == 0)?;
+        let service = explain::cookie(memory.cookie, &self.directory)?.object;
+        Some(self.services.service(&service)?.affinity)
     }
 
     /// What has to change so that the switch, which has these, has what it should.
@@ -185,6 +210,11 @@ impl Realizer {
         &self.policy
     }
 
+    /// The Services of the node, with their endpoint sets.
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
     /// Names of the objects that cookies stand for.
     pub fn directory(&self) -> &Directory {
         &self.directory
@@ -201,6 +231,7 @@ impl Realizer {
         old.iter().for_each(|old| self.directory.forget(old));
         let parsed = Fact::parse(&object);
         self.policy.replace(old.as_ref(), parsed.as_ref().ok());
+        self.services.replace(old.as_ref(), parsed.as_ref().ok());
         match parsed {
             Ok(fact) => {
                 self.problems.remove(&object.key);
@@ -222,6 +253,9 @@ impl Realizer {
             if appeared {
                 self.policy.touch_all();
             }
+            if ground.as_ref().map(|ground| &ground.config) != self.ground.as_ref().map(|ground| &ground.config) {
+                self.services.touch_all();
+            }
             self.ground = ground;
             self.stand(&mut before);
             let stands = |(_, fact): &(&String, &Fact)| appeared || matches!(fact, Fact::Subnet(_));
@@ -231,14 +265,27 @@ impl Realizer {
             self.realize(key, &mut before);
         }
         self.judge(&mut before);
-        Changes::of_flows(before.changes(&self.plan))
+        let made = self.serve(&mut before);
+        let zone = self.default_zone();
+        let flush = made.stale.into_iter().map(|entry| CtFlush { zone, ..entry });
+        Changes {
+            groups: made.groups,
+            flows: before.changes(&self.plan),
+            forget: made.forget.iter().map(service_affinity::cookie).collect(),
+            flush: flush.filter(|entry| entry.zone.is_some()).collect(),
+        }
+    }
+
+    /// Conntrack zone of the network whose pods have services.
+    fn default_zone(&self) -> Option<u16> {
+        let subnets = self.facts.range("subnet/".to_owned()..).map(|(_, fact)| fact);
+        subnets
+            .map_while(|fact| if let Fact::Subnet(subnet) = fact { Some(subnet) } else { None })
+            .find_map(|subnet| subnet.network.is_default().then_some(subnet.network.zone))
     }
 
     fn ground_now(&self) -> Option<Ground> {
-        let config: &Config = self.facts.values().find_map(|fact| match fact {
-            Fact::Config(config) => Some(config),
-            _ => None,
-        })?;
+        let Some(Fact::Config(config)) = self.facts.get(CONFIG) else { return None };
         let Local { gateway, tunnel, mtu, .. } = self.local;
         Some(Ground { config: config.clone(), gateway, tunnel, mtu })
     }
@@ -248,11 +295,23 @@ impl Realizer {
     }
 
     fn realize(&mut self, key: &str, before: &mut Before) {
+        if let Some(Fact::Service(_) | Fact::Slice(_)) = self.facts.get(key) {
+            return; // they are made together
+        }
         let wanted = match (&self.ground, self.facts.get(key)) {
             (Some(ground), Some(fact)) => flows(contribution(fact, ground, self.local.ports.get(key).copied())),
             _ => Vec::new(),
         };
         self.plan.put(key, wanted, before);
+    }
+
+    /// Makes the services again that something touched.
+    fn serve(&mut self, before: &mut Before) -> service::Flush {
+        let mut made = self.services.flush(self.ground.as_ref().map(|ground| &ground.config));
+        for (name, drafts) in std::mem::take(&mut made.flows) {
+            self.plan.put(&format!("service/{name}"), flows(drafts), before);
+        }
+        made
     }
 
     /// Makes the flows again that belong to no single object, as far as something touched them.
@@ -274,13 +333,14 @@ impl Realizer {
 fn contribution(fact: &Fact, ground: &Ground, port: Option<u32>) -> Vec<Draft> {
     let gateway = ground.config.gateway_mac;
     match fact {
-        Fact::Config(_) | Fact::Peers(_) | Fact::Nothing => Vec::new(),
+        Fact::Config(_) | Fact::Peers(_) | Fact::Service(_) | Fact::Slice(_) | Fact::Nothing => Vec::new(),
         Fact::Peer(peer) => [tables::spoof_guard::peer(peer), tables::route::peer(peer)].concat(),
         Fact::Route(route) => tables::route::route(route),
         Fact::Subnet(subnet) => [
             tables::classify::network(subnet, ground),
             tables::spoof_guard::subnet(subnet),
             tables::neighbor::subnet(subnet, gateway),
+            tables::service_return::subnet(subnet),
             tables::route::subnet(subnet, gateway),
         ]
         .concat(),
@@ -295,6 +355,7 @@ fn contribution(fact: &Fact, ground: &Ground, port: Option<u32>) -> Vec<Draft> {
                 tables::classify::pod(pod, port),
                 tables::spoof_guard::pod(pod, port),
                 tables::neighbor::pod(pod, port),
+                tables::egress_target::pod(pod, port),
                 tables::route::pod(pod, port),
             ]
             .concat()

@@ -197,6 +197,66 @@ pub static SCRATCH6: Register = Register {
     values: &[],
 };
 
+/// The endpoint that a client of a service has.
+pub static ENDPOINT: Register = Register {
+    name: "Endpoint",
+    field: Field::Xreg4,
+    first: 0,
+    last: 63,
+    purpose: "Number of the endpoint that a client of a service keeps; 0: none yet.",
+    values: &[],
+};
+
+/// The endpoint was chosen just now.
+pub static CHOSEN: Register = Register {
+    name: "Chosen",
+    field: Field::Reg0,
+    first: 11,
+    last: 11,
+    purpose: "The endpoint was chosen just now, not remembered.",
+    values: &[(1, "Yes")],
+};
+
+/// A service has led the packet.
+pub static LED: Register = Register {
+    name: "Led",
+    field: Field::Reg0,
+    first: 12,
+    last: 12,
+    purpose: "A service has led the packet to an endpoint. Conntrack says so too, but only until something is committed.",
+    values: &[(1, "Yes")],
+};
+
+/// The tunnel's end was put aside.
+pub static ASIDE: Register = Register {
+    name: "Aside",
+    field: Field::Reg0,
+    first: 13,
+    last: 13,
+    purpose: "The tunnel's end was put aside.",
+    values: &[(1, "Yes")],
+};
+
+/// The tunnel's end over IPv4.
+pub static TUNNEL_END4: Register = Register {
+    name: "TunnelEnd4",
+    field: Field::Reg7,
+    first: 0,
+    last: 31,
+    purpose: "The tunnel's end over IPv4, put aside.",
+    values: &[],
+};
+
+/// The tunnel's end over IPv6.
+pub static TUNNEL_END6: Register = Register {
+    name: "TunnelEnd6",
+    field: Field::Xxreg3,
+    first: 0,
+    last: 127,
+    purpose: "The tunnel's end over IPv6, put aside.",
+    values: &[],
+};
+
 /// The rule that lets a pod send the packet.
 pub static EGRESS_RULE: Register = Register {
     name: "EgressRule",
@@ -238,21 +298,27 @@ pub static DESTINATION_REGION: Register = Register {
 };
 
 /// All of them, by place.
-pub static ALL: [&Register; 16] = [
+pub static ALL: [&Register; 22] = [
     &SOURCE_CLASS,
     &DESTINATION_CLASS,
     &OVERSIZED,
     &DEFAULT_NETWORK,
     &DENIED,
+    &CHOSEN,
+    &LED,
+    &ASIDE,
     &SOURCE_IDENTITY,
     &DESTINATION_IDENTITY,
     &OUTPUT_PORT,
     &ZONE,
     &NETWORK,
     &SCRATCH4,
+    &TUNNEL_END4,
     &SCRATCH6,
+    &ENDPOINT,
     &EGRESS_RULE,
     &INGRESS_RULE,
     &SOURCE_REGION,
     &DESTINATION_REGION,
+    &TUNNEL_END6,
 ];

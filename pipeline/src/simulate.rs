@@ -3,11 +3,13 @@
 //! It knows as much of OpenFlow as flows of ours use, and says so plainly where a flow uses more ([`Fault::Unsupported`]).
 //! The scenario tests hold it equal to `ofproto/trace` of a real Open vSwitch, so that `weftctl` can answer from it.
 
+mod choice;
 mod classifier;
 mod conntrack;
 mod packet;
 mod step;
 
+pub use choice::Choice;
 pub use conntrack::{Connection, Conntrack};
 pub use packet::Packet;
 
@@ -20,6 +22,8 @@ use std::collections::BTreeMap;
 pub struct Switch {
     tables: BTreeMap<u8, Classifier>,
     groups: BTreeMap<u32, Group>,
+    /// How `select` groups choose.
+    pub choice: Choice,
     /// The connections it knows.
     pub conntrack: Conntrack,
 }
@@ -33,6 +37,12 @@ pub struct Outcome {
     pub emissions: Vec<Emission>,
     /// The state bits (`ct_state`) that conntrack gave it, each time it was tracked.
     pub states: Vec<u128>,
+    /// The buckets that groups chose, by id.
+    pub buckets: Vec<u32>,
+    /// The flows that were learned from it.
+    pub learned: Vec<Flow>,
+    /// Whether it was translated as an earlier packet of its connection had set up.
+    pub is_remembered: bool,
 }
 
 /// One table on a packet's path.
@@ -100,10 +110,13 @@ impl Switch {
     /// A switch with these flows.
     pub fn new<'a>(flows: impl IntoIterator<Item = &'a Flow>) -> Switch {
         let mut switch = Switch::default();
-        for flow in flows {
-            switch.tables.entry(flow.table).or_default().insert(flow.clone());
-        }
+        flows.into_iter().for_each(|flow| switch.put(flow.clone()));
         switch
+    }
+
+    /// Puts a flow in, in the place of one with its key.
+    pub fn put(&mut self, flow: Flow) {
+        self.tables.entry(flow.table).or_default().insert(flow);
     }
 
     /// With these groups.

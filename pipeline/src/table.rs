@@ -48,6 +48,8 @@ pub enum Miss {
     Drop,
     /// On to another table.
     Goto(&'static Table),
+    /// Back to the flow that asked this table: the packet goes on there.
+    Return,
 }
 
 /// One kind of flow that a table holds.

@@ -1,4 +1,4 @@
-//! The tables, in the order packets pass them. Numbers are fixed for ever; those of services and policy are reserved until
+//! The tables, in the order packets pass them. Numbers are fixed for ever; those of tiers are reserved until
 //! they exist, so that no number ever moves. The first tables were spaced by ten; what comes later lies between.
 
 pub mod classify;
@@ -15,22 +15,30 @@ pub mod neighbor;
 pub mod output;
 pub mod reserved;
 pub mod route;
+pub mod service;
+pub mod service_affinity;
+pub mod service_endpoint;
+pub mod service_return;
+pub mod service_source;
 pub mod source_region;
 pub mod spoof_guard;
+pub mod tunnel_entry;
 
 use crate::object::Config;
 use crate::table::Table;
 use crate::{flow::Draft, local::Gateway};
 
 /// All tables, by number.
-pub static ALL: [&Table; 21] = [
+pub static ALL: [&Table; 25] = [
     &classify::TABLE,
     &spoof_guard::TABLE,
     &neighbor::TABLE,
+    &service_return::TABLE,
     &ct_track::TABLE,
     &ct_state::TABLE,
-    &reserved::SERVICE_AFFINITY,
-    &reserved::SERVICE,
+    &service_affinity::TABLE,
+    &service_endpoint::TABLE,
+    &service::TABLE,
     &egress_target::TABLE,
     &destination_identity::TABLE,
     &destination_region::TABLE,
@@ -44,8 +52,28 @@ pub static ALL: [&Table; 21] = [
     &ingress_policy::TABLE,
     &reserved::INGRESS_BASELINE,
     &commit::TABLE,
+    &service_source::TABLE,
+    &tunnel_entry::TABLE,
     &output::TABLE,
 ];
+
+/// Tables that another asks, as one calls a function: the packet comes back, unless it goes on from there. The one that asks
+/// comes first.
+static ASKED: [(&Table, &Table); 2] =
+    [(&ct_state::TABLE, &service_affinity::TABLE), (&service::TABLE, &service_endpoint::TABLE)];
+
+/// Tables that another teaches flows; the teacher comes first.
+static TAUGHT: [(&Table, &Table); 1] = [(&service_endpoint::TABLE, &service_affinity::TABLE)];
+
+/// The tables that a table asks.
+pub fn asked(table: &Table) -> impl Iterator<Item = &'static Table> {
+    ASKED.into_iter().filter(move |(asks, _)| asks.id == table.id).map(|(_, asked)| asked)
+}
+
+/// The tables that learn flows of a table.
+pub fn taught(table: &Table) -> impl Iterator<Item = &'static Table> {
+    TAUGHT.into_iter().filter(move |(teaches, _)| teaches.id == table.id).map(|(_, taught)| taught)
+}
 
 /// The table with this number.
 pub fn by_id(id: u8) -> Option<&'static Table> {
@@ -70,13 +98,17 @@ pub fn base(ground: Option<&Ground>) -> Vec<Draft> {
     let mut drafts: Vec<Draft> = ALL.iter().filter_map(|table| Draft::miss(table)).collect();
     if let Some(ground) = ground {
         drafts.extend(spoof_guard::base());
+        drafts.extend(service_return::base(&ground.config));
         drafts.extend(ct_track::base());
         drafts.extend(ct_state::base());
+        drafts.extend(service_endpoint::base());
         drafts.extend(destination_identity::own_host(&ground.config));
         drafts.extend(ingress_target::base());
         drafts.extend(route::base());
         drafts.extend(route::own_host(&ground.config));
-        drafts.extend(commit::base(ground));
+        drafts.extend(commit::base());
+        drafts.extend(service_source::base(&ground.config));
+        drafts.extend(tunnel_entry::base(ground));
         drafts.extend(output::base(ground));
     }
     drafts

@@ -10,6 +10,7 @@
 mod node;
 mod packet;
 mod policy;
+mod service;
 mod text;
 pub mod trace;
 mod verdict;
@@ -20,7 +21,7 @@ pub use text::packet_text;
 pub use verdict::verdict;
 
 use anyhow::{Context, Result};
-use pipeline::simulate::{Emission, Outcome, State, Switch};
+use pipeline::simulate::{Choice, Emission, Outcome, State, Switch};
 use std::path::{Path, PathBuf};
 
 /// A scenario, read.
@@ -74,8 +75,9 @@ impl Scenario {
     /// When a packet makes no sense, or flows do what the simulator does not know.
     pub fn simulate(&self) -> Result<Vec<Outcome>> {
         let realizer = self.node.realizer();
-        let mut switch = Switch::new(realizer.flows());
+        let mut switch = Switch::new(realizer.flows()).groups(realizer.groups());
         let send = |packet: &Packet| {
+            switch.choice = packet.choose.map_or(Choice::Hash, Choice::Place);
             let state = packet.state()?.map_or(State::Tracked, State::Given);
             switch.send(packet.build(&self.node)?, state).with_context(|| packet.what.clone())
         };

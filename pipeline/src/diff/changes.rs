@@ -1,7 +1,7 @@
 //! What one step changes in the switch: flows, groups, what was learned, and connections.
 
 use super::{FlowChange, GroupChange};
-use crate::tables::reserved;
+use crate::tables::service_affinity;
 use rust_openflow::ct_flush::CtFlush;
 use rust_openflow::{Flow, FlowCommand, FlowMod, Group, Message};
 
@@ -57,6 +57,6 @@ impl Changes {
 
 /// Deletes what was learned under a cookie.
 fn forget(cookie: u64) -> FlowMod {
-    let flow = Flow::new(reserved::SERVICE_AFFINITY.id).cookie(cookie);
+    let flow = Flow::new(service_affinity::TABLE.id).cookie(cookie);
     FlowMod { cookie_mask: u64::MAX, ..FlowMod::new(FlowCommand::Delete, flow) }
 }

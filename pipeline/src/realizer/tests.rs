@@ -5,6 +5,8 @@ use crate::declaration;
 use crate::diff::FlowChange;
 use crate::local::Gateway;
 use crate::policy::tests as policy;
+use crate::service::tests as services;
+use crate::table::Rule;
 use api::node::{self, Direction, object::Kind as Body};
 use proptest::prelude::*;
 use std::collections::HashMap;
@@ -19,6 +21,8 @@ fn config(gateway_mac: u8, encapsulation: node::Encapsulation) -> Object {
         gateway_mac: vec![0x0a, 0x57, 0x45, 0x46, 0x54, gateway_mac],
         addresses: vec!["192.0.2.1".into(), "fd00:2::1".into()],
         tunnel_address: "192.0.2.1".into(),
+        node: "n1".into(),
+        zone: "z1".into(),
         ..Default::default()
     };
     object("config/node", Body::Config(config))
@@ -69,6 +73,7 @@ fn pod(name: &str, network: &str, last: u8) -> Object {
         network: network.into(),
         vni: vni(network),
         zone: vni(network) + 100,
+        gateways: vec!["10.10.0.1".into(), "fd00:10::1".into()],
         ..Default::default()
     };
     object(&format!("pod/shop/{name}"), Body::Pod(pod))
@@ -100,6 +105,7 @@ fn sample() -> Vec<Object> {
     ]
     .into_iter()
     .chain(policy::sample())
+    .chain(services::sample())
     .collect()
 }
 
@@ -117,6 +123,7 @@ fn no_flow_does_what_its_table_does_not_declare() {
         let mut realizer = full();
         realizer.apply([config(1, encapsulation)], []);
         assert_eq!(declaration::undeclared(realizer.flows()), [""; 0]);
+        assert_eq!(declaration::undeclared_in_groups(realizer.groups()), [""; 0]);
     }
 }
 
@@ -125,7 +132,8 @@ fn every_rule_makes_a_flow_and_every_flow_has_a_meaning() {
     let realizer = full();
     let made: BTreeSet<(u8, u8)> =
         realizer.flows().filter_map(|flow| Cookie::parse(flow.cookie)).map(|c| (c.table, c.rule)).collect();
-    for rule in tables::ALL.iter().flat_map(|table| table.rules) {
+    let learned = |rule: &&&Rule| !std::ptr::eq(**rule, &tables::service_affinity::LEARNED);
+    for rule in tables::ALL.iter().flat_map(|table| table.rules).filter(learned) {
         assert!(made.contains(&(rule.table, rule.number)), "{} makes no flow", rule.name);
     }
     for flow in realizer.flows() {
@@ -199,7 +207,7 @@ fn every_flow_of_a_pod_is_found_by_its_name() {
     let subject = Subject { kind: crate::cookie::Kind::Pod, name: "shop/a".into() };
     let mut tables: Vec<u8> = realizer.flows_of(&subject).map(|flow| flow.table).collect();
     tables.dedup();
-    assert_eq!(tables, [0, 10, 20, 100]);
+    assert_eq!(tables, [0, 10, 20, 64, 100]);
 }
 
 #[derive(Debug, Clone)]
@@ -235,6 +243,17 @@ fn alphabet() -> Vec<Object> {
         Object { key: "rule/later".into(), digest: 1, kind: None },
         object("pod/shop/b", Body::Pod(node::Pod::default())),
     ]);
+    objects.extend(services::alphabet());
+    if let Some(Body::Config(config)) = config(1, node::Encapsulation::Geneve).kind {
+        let other = |change: fn(&mut node::Config)| {
+            let mut config = config.clone();
+            change(&mut config);
+            object("config/node", Body::Config(config))
+        };
+        objects.push(other(|config| config.set_service_proxy(node::ServiceProxy::Pods)));
+        objects.push(other(|config| config.node = "n2".into()));
+        objects.push(other(|config| config.node_port_prefixes = vec!["fd00::/8".into()]));
+    }
     objects
 }
 
@@ -257,6 +276,7 @@ proptest! {
     fn incremental_equals_from_scratch(steps in proptest::collection::vec(step(), 0..40)) {
         let alphabet = alphabet();
         let (mut realizer, mut held, mut switch) = (Realizer::new(), BTreeMap::new(), HashMap::new());
+        let mut groups: BTreeMap<u32, Group> = BTreeMap::new();
         switch.extend(realizer.flows().map(|flow| (flow.key(), flow.clone())));
         for step in steps {
             let changes = match step {
@@ -272,6 +292,9 @@ proptest! {
                 }
                 Step::Local(local) => realizer.set_local(local),
             };
+            for change in &changes.groups {
+                services::carry_out(change, &mut groups);
+            }
             for change in changes.flows {
                 let key = change.flow().key();
                 match change {
@@ -282,8 +305,10 @@ proptest! {
             }
             let fresh = Realizer::from_scratch(held.values().cloned(), realizer.local().clone());
             let want: Vec<&Flow> = fresh.flows().collect();
-            prop_assert_eq!(realizer.flows().collect::<Vec<_>>(), want.clone());
+            prop_assert_eq!(crate::diff::flows(realizer.flows(), want.iter().copied()), []);
             prop_assert_eq!(crate::diff::flows(switch.values(), want), []);
+            prop_assert_eq!(crate::diff::groups(groups.values(), fresh.groups()), []);
+            prop_assert_eq!(crate::diff::groups(groups.values(), realizer.groups()), []);
             prop_assert_eq!(realizer.problems(), fresh.problems());
             prop_assert_eq!(realizer.directory(), fresh.directory());
         }

@@ -47,6 +47,9 @@ impl Packet {
             });
         } else {
             self.fields[field as usize] = value;
+            if field == Field::InPort16 {
+                self.fields[Field::InPort as usize] = value; // one field, in two forms
+            }
         }
     }
 

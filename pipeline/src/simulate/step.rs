@@ -1,7 +1,8 @@
 //! One packet's way through the tables.
 
 use super::{Emission, Fault, Hop, Outcome, Packet, State, Switch};
-use rust_openflow::{Action, Ct, Field, GroupKind, Nat, PortNo, Zone};
+use rust_openflow::action::{LearnDst, LearnSrc};
+use rust_openflow::{Action, Bucket, Ct, Field, Flow, GroupKind, Learn, PortNo, Zone};
 
 /// Tables that a packet may pass, far more than a pipeline that only goes forward has.
 const MOST_HOPS: usize = 256;
@@ -54,8 +55,12 @@ impl<'a> Run<'a> {
                     let larger = packet.length > *length;
                     packet.set_bits(*dst, larger.into());
                 }
-                Action::Ct(ct) => self.track(&packet, table, ct)?,
-                Action::CtClear => packet.set(Field::CtState, 0),
+                Action::Learn(learn) => self.learn(&packet, learn),
+                Action::Ct(ct) => {
+                    self.track(&packet, table, ct)?;
+                    untrack(&mut packet); // what goes on here, the tracked clone apart, knows no connection any more
+                }
+                Action::CtClear => untrack(&mut packet),
                 Action::DecTtl => match packet.get(Field::IpTtl) {
                     0 | 1 => return Ok(packet),
                     ttl => packet.set(Field::IpTtl, ttl - 1),
@@ -86,7 +91,7 @@ impl<'a> Run<'a> {
     }
 
     fn track(&mut self, packet: &Packet, table: u8, ct: &Ct) -> Result<(), Fault> {
-        if ct.nat.as_ref().is_some_and(|nat| *nat != Nat::existing()) || ct.alg != 0 {
+        if ct.alg != 0 {
             return Err(Fault::Unsupported { table, action: format!("{ct:?}") });
         }
         let zone = match ct.zone {
@@ -94,15 +99,15 @@ impl<'a> Run<'a> {
             Zone::Field(bits) => packet.bits(bits) as u16,
         };
         if ct.commit {
-            self.commit(packet, (table, zone), &ct.exec)?;
+            self.commit(packet, (table, zone), ct)?;
         }
         let Some(next) = ct.table else { return Ok(()) };
+        let mut tracked = packet.clone();
         let state = match self.state {
-            State::Tracked => self.switch.conntrack.track(packet, zone),
+            State::Tracked => self.switch.conntrack.track(packet, zone) | self.translate(&mut tracked, zone, ct),
             State::Given(state) => state,
         };
         self.outcome.states.push(state);
-        let mut tracked = packet.clone();
         tracked.set(Field::CtState, state);
         tracked.set(Field::CtZone, zone.into());
         if let (State::Tracked, connection) = (self.state, self.switch.conntrack.connection(packet, zone)) {
@@ -114,26 +119,63 @@ impl<'a> Run<'a> {
     }
 
     /// Commits the packet's connection, and writes what the actions say into its mark and label.
-    fn commit(&mut self, packet: &Packet, (table, zone): (u8, u16), exec: &[Action]) -> Result<(), Fault> {
-        let connection = *self.switch.conntrack.commit(packet, zone);
+    fn commit(&mut self, packet: &Packet, (table, zone): (u8, u16), ct: &Ct) -> Result<(), Fault> {
+        let connection = *self.switch.conntrack.commit(packet, zone, ct.nat.as_ref());
         let before = packet.clone().with(Field::CtMark, connection.mark.into()).with(Field::CtLabel, connection.label);
-        let after = self.act(before, table, exec)?;
-        let connection = self.switch.conntrack.commit(packet, zone);
+        let after = self.act(before, table, &ct.exec)?;
+        let connection = self.switch.conntrack.commit(packet, zone, None);
         (connection.mark, connection.label) = (after.get(Field::CtMark) as u32, after.get(Field::CtLabel));
         Ok(())
     }
 
-    /// A group: every bucket of `all`, the first of `indirect`; of `select` the first that has weight.
+    /// Translates as the connection says; what was known before this packet is more than a trace of it can show.
+    fn translate(&mut self, packet: &mut Packet, zone: u16, ct: &Ct) -> u128 {
+        if ct.nat.is_none() {
+            return 0;
+        }
+        let bits = self.switch.conntrack.translate(packet, zone);
+        self.outcome.is_remembered |= bits != 0 && !ct.commit;
+        bits
+    }
+
+    /// A group: every bucket of `all`, the first of `indirect`, of `select` the one that is chosen.
     fn group(&mut self, packet: &Packet, table: u8, id: u32) -> Result<(), Fault> {
         let group = self.switch.groups.get(&id).cloned().ok_or(Fault::NoGroup { table, group: id })?;
-        let chosen = match group.kind {
-            GroupKind::All => group.buckets.len(),
-            GroupKind::Select | GroupKind::Indirect | GroupKind::FastFailover => 1,
+        let buckets: Vec<&Bucket> = match group.kind {
+            GroupKind::All => group.buckets.iter().collect(),
+            GroupKind::Select => self.switch.choice.bucket(&group, packet).into_iter().collect(),
+            GroupKind::Indirect | GroupKind::FastFailover => group.buckets.first().into_iter().collect(),
         };
-        let open = group.buckets.iter().filter(|bucket| group.kind != GroupKind::Select || bucket.weight != Some(0));
-        for bucket in open.take(chosen) {
+        for bucket in buckets {
+            self.outcome.buckets.push(bucket.id);
             self.act(packet.clone(), table, &bucket.actions)?;
         }
         Ok(())
     }
+
+    /// Learns a flow from a packet, as `learn` of Open vSwitch does.
+    fn learn(&mut self, packet: &Packet, learn: &Learn) {
+        let mut flow = Flow::new(learn.table).priority(learn.priority).cookie(learn.cookie);
+        (flow.idle_timeout, flow.hard_timeout) = (learn.idle_timeout, learn.hard_timeout);
+        for spec in &learn.specs {
+            let value = match &spec.src {
+                LearnSrc::Field(bits) => packet.bits(*bits),
+                LearnSrc::Const { value, .. } => value.iter().fold(0, |value, byte| value << 8 | u128::from(*byte)),
+            };
+            match spec.dst {
+                LearnDst::Match(bits) => {
+                    flow.matching = flow.matching.masked(bits.field, bits.place(value), bits.mask())
+                }
+                LearnDst::Load(bits) => flow = flow.action(Action::load(value, bits)),
+                LearnDst::Output => flow = flow.action(Action::output(PortNo(value as u32))),
+            }
+        }
+        self.outcome.learned.push(flow.clone());
+        self.switch.put(flow);
+    }
+}
+
+/// The packet knows no connection any more.
+fn untrack(packet: &mut Packet) {
+    [Field::CtState, Field::CtZone, Field::CtMark, Field::CtLabel].into_iter().for_each(|field| packet.set(field, 0));
 }

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::tables::ct_state::state;
-use rust_openflow::{Action, Bucket, Ct, Field, GroupKind, Match};
+use rust_openflow::action::{LearnDst, LearnSpec, LearnSrc};
+use rust_openflow::{Action, Bucket, Ct, Field, GroupKind, Learn, Match, Nat};
 
 fn ports(outcome: &Outcome) -> Vec<u32> {
     let port = |emission: &Emission| match emission {
@@ -64,7 +65,7 @@ fn a_connection_is_new_until_it_is_answered() {
     let (there, back) = (udp(1, 2), udp(2, 1));
     let new = state::TRACKED | state::NEW;
     assert_eq!(conntrack.track(&there, 7), new);
-    conntrack.commit(&there, 7);
+    conntrack.commit(&there, 7, None);
     assert_eq!(conntrack.track(&there, 7), new);
     assert_eq!(conntrack.track(&back, 8), new, "another zone");
     assert_eq!(conntrack.track(&back, 7), state::TRACKED | state::ESTABLISHED | state::REPLY);
@@ -86,6 +87,65 @@ fn what_can_open_no_connection_is_invalid() {
 }
 
 #[test]
+fn a_translated_connection_is_known_by_what_its_opener_sends_and_by_its_answers() {
+    let to = |address: u8, port| Nat::dst([10, 0, 0, address].into()).port(port);
+    let (ask, asked) = (udp(1, 2).with(Field::UdpSrc, 40).with(Field::UdpDst, 53), Packet::clone);
+    let mut conntrack = Conntrack::default();
+    let tracked = |packet: Packet, bits| packet.with(Field::CtZone, 7).with(Field::CtState, bits);
+    conntrack.commit(&ask, 7, Some(&to(9, 5353)));
+    let mut there = asked(&ask);
+    assert_eq!(conntrack.translate(&mut there, 7), state::DNAT);
+    assert_eq!((there.get(Field::Ipv4Dst), there.get(Field::UdpDst)), (0x0a00_0009, 5353));
+    conntrack.commit(&tracked(there.clone(), state::TRACKED | state::DNAT), 7, None).mark = 4;
+    assert_eq!(conntrack.len(), 1, "the second commit is of the same connection");
+    let mut answer = udp(0x0a00_0009, 1).with(Field::UdpSrc, 5353).with(Field::UdpDst, 40);
+    assert_eq!(conntrack.track(&answer, 7), state::TRACKED | state::ESTABLISHED | state::REPLY);
+    assert_eq!(conntrack.translate(&mut answer, 7), state::SNAT);
+    assert_eq!((answer.get(Field::Ipv4Src), answer.get(Field::UdpSrc)), (2, 53));
+    assert_eq!(conntrack.connection(&ask, 7).map(|connection| connection.mark), Some(4));
+    let source = Nat::src([10, 0, 0, 8].into());
+    for (packet, port) in [(udp(1, 9), 0), (udp(3, 9), 1024)] {
+        conntrack.commit(&packet, 8, Some(&source));
+        let mut sent = packet;
+        assert_eq!(conntrack.translate(&mut sent, 8), state::SNAT);
+        assert_eq!((sent.get(Field::Ipv4Src), sent.get(Field::UdpSrc)), (0x0a00_0008, port));
+    }
+}
+
+#[test]
+fn a_flow_is_learned_from_a_packet_and_takes_the_next() {
+    let bits = |field: Field| field.range(0, field.bits() - 1);
+    let same = |field: Field| LearnSpec { src: LearnSrc::Field(bits(field)), dst: LearnDst::Match(bits(field)) };
+    let ip = LearnSpec { src: LearnSrc::constant(0x0800, 16), dst: LearnDst::Match(bits(Field::EthType)) };
+    let load = LearnSpec { src: LearnSrc::constant(7, 32), dst: LearnDst::Load(bits(Field::Reg0)) };
+    let learn =
+        Learn { table: 1, priority: 5, cookie: 9, specs: vec![ip, same(Field::Ipv4Src), load], ..Learn::default() };
+    let ask = Flow::new(0).action(Action::resubmit(1)).goto_table(2);
+    let known = Flow::new(2).priority(1).matching(Match::new().with(Field::Reg0, 7)).action(Action::output(PortNo(1)));
+    let teach = Flow::new(2).priority(0).action(Action::from(learn)).action(Action::output(PortNo(2)));
+    let mut switch = Switch::new([&ask, &known, &teach]);
+    for (packet, port) in [(udp(1, 2), 2), (udp(3, 2), 2), (udp(1, 4), 1)] {
+        assert_eq!(ports(&switch.send(packet, State::Tracked).expect("known")), [port]);
+    }
+}
+
+#[test]
+fn a_select_group_chooses_as_it_is_told_or_evenly() {
+    let bucket = |id, weight| Bucket::new(id, [Action::output(PortNo(id))]).weight(weight);
+    let group = Group::new(1, GroupKind::Select).bucket(bucket(2, 1)).bucket(bucket(3, 2)).bucket(bucket(4, 0));
+    let mut switch = Switch::new(&[Flow::new(0).action(Action::Group(1))]).groups([group]);
+    let mut sent = |choice, packet| {
+        switch.choice = choice;
+        ports(&switch.send(packet, State::Tracked).expect("a group"))[0]
+    };
+    assert_eq!(sent(Choice::Place(0), udp(1, 2)), 2);
+    assert_eq!(sent(Choice::Place(7), udp(1, 2)), 3);
+    assert_eq!(sent(Choice::Bucket(3), udp(1, 2)), 3);
+    let third = (0..3000).filter(|port| sent(Choice::Hash, udp(1, 2).with(Field::UdpSrc, *port)) == 2).count();
+    assert!((900..1100).contains(&third), "{third} of 3000");
+}
+
+#[test]
 fn groups_send_by_their_kind() {
     let bucket = |id| Bucket::new(id, [Action::output(PortNo(id))]);
     let group = |kind| Group::new(1, kind).bucket(bucket(2).weight(0)).bucket(bucket(3).weight(1));
@@ -99,10 +159,7 @@ fn groups_send_by_their_kind() {
 
 #[test]
 fn what_it_does_not_know_it_says() {
-    let unknown = [
-        Flow::new(0).action(Action::PopVlan),
-        Flow::new(0).action(Ct::zone(1).nat(rust_openflow::Nat::src([10, 0, 0, 1].into()))),
-    ];
+    let unknown = [Flow::new(0).action(Action::PopVlan), Flow::new(0).action(Ct { alg: 21, ..Ct::zone(1) })];
     for flow in unknown {
         let fault = Switch::new([&flow]).send(Packet::new(), State::Tracked);
         assert!(matches!(fault, Err(Fault::Unsupported { table: 0, .. })), "{fault:?}");

@@ -4,9 +4,8 @@
 //! replies end too (CtState): a permission that goes takes its connections along. A packet that is permitted again takes
 //! the mark away. `ct_label` says which rules let a connection open; nothing is judged by it.
 //!
-//! Here also what is for the tunnel is measured, because the answer has to be known in Output and a flow cannot branch.
+//! What is committed has no state of conntrack from here on: Open vSwitch forgets it.
 
-use super::Ground;
 use super::ct_state::{mark, state, with_state};
 use crate::cookie::{Kind, Subject};
 use crate::family::Family;
@@ -19,15 +18,15 @@ use rust_openflow::{Action, Ct, Field};
 pub static TABLE: Table = Table {
     id: 140,
     name: "Commit",
-    purpose: "Drops what policy has refused; commits new connections that nothing has; measures what is for the tunnel.",
+    purpose: "Drops what policy has refused; commits new connections that nothing has.",
     status: Status::Used,
-    miss: Miss::Goto(&super::output::TABLE),
+    miss: Miss::Goto(&super::service_source::TABLE),
     reads: &[&reg::DESTINATION_CLASS, &reg::ZONE, &reg::DENIED, &reg::EGRESS_RULE, &reg::INGRESS_RULE],
-    writes: &[&reg::OVERSIZED],
+    writes: &[],
     matches: &[Field::EthType, Field::CtState, Field::CtMark],
     rewrites: &[Field::CtMark, Field::CtLabel],
-    next: &[&super::output::TABLE],
-    rules: &[&INVALID_TO_POD, &NEW_REMOTE, &NEW, &REMOTE, &DENIED_ESTABLISHED, &DENIED, &UNBLOCKED_REMOTE, &UNBLOCKED],
+    next: &[&super::service_source::TABLE],
+    rules: &[&INVALID_TO_POD, &NEW, &DENIED_ESTABLISHED, &DENIED, &UNBLOCKED],
 };
 
 static INVALID_TO_POD: Rule = Rule {
@@ -40,16 +39,6 @@ static INVALID_TO_POD: Rule = Rule {
     sentence: "A packet for a pod of this node that fits no connection.",
 };
 
-static NEW_REMOTE: Rule = Rule {
-    table: 140,
-    number: 2,
-    name: "NewRemote",
-    kind: Kind::Node,
-    priority: Band::Allow.rank(10),
-    verdict: Verdict::Continue,
-    sentence: "A new connection through the tunnel is committed, its packet measured.",
-};
-
 static NEW: Rule = Rule {
     table: 140,
     number: 3,
@@ -58,16 +47,6 @@ static NEW: Rule = Rule {
     priority: Band::Allow.rank(0),
     verdict: Verdict::Continue,
     sentence: "A new connection is committed.",
-};
-
-static REMOTE: Rule = Rule {
-    table: 140,
-    number: 4,
-    name: "Remote",
-    kind: Kind::Node,
-    priority: Band::Fallback.rank(0),
-    verdict: Verdict::Continue,
-    sentence: "A packet for the tunnel is measured.",
 };
 
 static DENIED_ESTABLISHED: Rule = Rule {
@@ -90,16 +69,6 @@ static DENIED: Rule = Rule {
     sentence: "What policy has refused, and counted, ends here.",
 };
 
-static UNBLOCKED_REMOTE: Rule = Rule {
-    table: 140,
-    number: 7,
-    name: "UnblockedRemote",
-    kind: Kind::Node,
-    priority: Band::Allow.rank(30),
-    verdict: Verdict::Continue,
-    sentence: "A packet through the tunnel that policy lets pass again unblocks its connection, and is measured.",
-};
-
 static UNBLOCKED: Rule = Rule {
     table: 140,
     number: 8,
@@ -110,32 +79,16 @@ static UNBLOCKED: Rule = Rule {
     sentence: "A packet that policy lets pass again unblocks its connection.",
 };
 
-/// Bytes of an Ethernet header, which the switch counts and the MTU does not.
-const ETHERNET_HEADER: u16 = 14;
-
 /// The flows of the node itself.
-pub fn base(ground: &Ground) -> Vec<Draft> {
+pub fn base() -> Vec<Draft> {
     let node = Subject::node();
     let to_pod = INVALID_TO_POD.draft(&node).when(&reg::DESTINATION_CLASS, destination::POD);
     let mut drafts = vec![with_state(to_pod, state::INVALID).drop(), denied(&DENIED).drop()];
     for family in Family::BOTH {
         let denied = with_state(denied(&DENIED_ESTABLISHED), state::ESTABLISHED).family(family);
         drafts.push(denied.test_masked(Field::CtMark, 0, mark::BLOCKED).ct(blocked(true)));
-        drafts.extend([&NEW, &UNBLOCKED].map(|rule| commit(rule, family).goto(&super::output::TABLE)));
+        drafts.extend([&NEW, &UNBLOCKED].map(|rule| commit(rule, family).goto(&super::service_source::TABLE)));
     }
-    if ground.mtu == 0 {
-        return drafts;
-    }
-    let length = ground.mtu.saturating_add(ETHERNET_HEADER);
-    let measure = |draft: Draft| {
-        let draft = draft.when(&reg::DESTINATION_CLASS, destination::TUNNEL);
-        let draft = draft.action(Action::CheckPktLarger { length, dst: reg::OVERSIZED.bits() });
-        draft.goto(&super::output::TABLE)
-    };
-    for family in Family::BOTH {
-        drafts.extend([&NEW_REMOTE, &UNBLOCKED_REMOTE].map(|rule| measure(commit(rule, family))));
-    }
-    drafts.push(measure(REMOTE.draft(&node)));
     drafts
 }
 
@@ -146,7 +99,7 @@ fn denied(rule: &'static Rule) -> Draft {
 /// Commits the connection of what has passed: a new one with the rules that admitted it, a blocked one without its mark.
 fn commit(rule: &'static Rule, family: Family) -> Draft {
     let draft = rule.draft(&Subject::node()).family(family);
-    if *rule == NEW || *rule == NEW_REMOTE {
+    if *rule == NEW {
         let label = |register: &reg::Register, first: u16| {
             Action::copy(register.bits(), Field::CtLabel.range(first, first + 31))
         };

@@ -31,6 +31,10 @@ pub mod state {
     pub const INVALID: u128 = 0x10;
     /// Was tracked at all.
     pub const TRACKED: u128 = 0x20;
+    /// Its source was translated.
+    pub const SNAT: u128 = 0x40;
+    /// Its destination was translated.
+    pub const DNAT: u128 = 0x80;
 }
 
 /// Bits of `ct_mark`.
@@ -48,12 +52,12 @@ pub static TABLE: Table = Table {
     purpose: "Drops what fits no connection, where a pod of this node sent it; lets replies pass unless the connection is blocked.",
     status: Status::Used,
     miss: Miss::Drop,
-    reads: &[&reg::SOURCE_CLASS],
-    writes: &[],
+    reads: &[&reg::SOURCE_CLASS, &reg::DEFAULT_NETWORK],
+    writes: &[&reg::LED],
     matches: &[Field::CtState, Field::CtMark],
     rewrites: &[],
-    next: &[&super::egress_target::TABLE, &super::route::TABLE],
-    rules: &[&INVALID_FROM_POD, &TRACKED, &BLOCKED, &REPLY, &RELATED],
+    next: &[&super::service_endpoint::TABLE, &super::egress_target::TABLE, &super::route::TABLE],
+    rules: &[&INVALID_FROM_POD, &TRACKED, &BLOCKED, &REPLY, &RELATED, &NEW, &LED],
 };
 
 static INVALID_FROM_POD: Rule = Rule {
@@ -106,6 +110,26 @@ static RELATED: Rule = Rule {
     sentence: "An error about a packet of another connection passes, because that did.",
 };
 
+static NEW: Rule = Rule {
+    table: 40,
+    number: 6,
+    name: "New",
+    kind: Kind::Node,
+    priority: Band::Allow.rank(5),
+    verdict: Verdict::Continue,
+    sentence: "What may open a connection of network default may ask for a service.",
+};
+
+static LED: Rule = Rule {
+    table: 40,
+    number: 7,
+    name: "Led",
+    kind: Kind::Node,
+    priority: Band::Allow.rank(6),
+    verdict: Verdict::Continue,
+    sentence: "A packet of a connection that a service has led to an endpoint is judged as one to that.",
+};
+
 /// The flows of the node itself.
 pub fn base() -> Vec<Draft> {
     let node = Subject::node();
@@ -115,8 +139,17 @@ pub fn base() -> Vec<Draft> {
         blocked(state::RELATED),
         with_state(REPLY.draft(&node), state::REPLY).goto(&super::route::TABLE),
         with_state(RELATED.draft(&node), state::RELATED).goto(&super::route::TABLE),
+        new(NEW.draft(&node)),
+        with_state(LED.draft(&node), state::DNAT).set(&reg::LED, 1).goto(&super::egress_target::TABLE),
         with_state(TRACKED.draft(&node), 0).goto(&super::egress_target::TABLE),
     ]
+}
+
+/// What a retransmission repeats may be translated already, where the datapath translates what it has seen no reply to.
+fn new(draft: Draft) -> Draft {
+    let value = state::TRACKED | state::NEW;
+    let draft = draft.test_masked(Field::CtState, value, value | state::DNAT).when(&reg::DEFAULT_NETWORK, 1);
+    draft.ask(&super::service_affinity::TABLE).goto(&super::service_endpoint::TABLE)
 }
 
 fn blocked(bit: u128) -> Draft {

@@ -4,11 +4,15 @@
 //! send is judged: what others send was judged where they are.
 
 use crate::cookie::Kind;
-use crate::flow::Draft;
-use crate::object::{Direction, Identity};
+use crate::family::{Family, number};
+use crate::flow::{Draft, mac};
+use crate::object::{Direction, Identity, Pod};
 use crate::policy::Stage;
-use crate::register::{self as reg, source};
+use crate::register::{self as reg, destination, source};
+use crate::service::SOURCE_ZONE;
 use crate::table::{Band, Miss, Rule, Status, Table, Verdict};
+use rust_openflow::{Ct, Field, Nat};
+use std::net::IpAddr;
 
 /// The table.
 pub static TABLE: Table = Table {
@@ -18,11 +22,11 @@ pub static TABLE: Table = Table {
     status: Status::Used,
     miss: Miss::Goto(&super::route::TABLE),
     reads: &[&reg::SOURCE_CLASS, &reg::SOURCE_IDENTITY],
-    writes: &[],
-    matches: &[],
-    rewrites: &[],
-    next: &[&super::destination_identity::TABLE, &super::route::TABLE],
-    rules: &[&JUDGED],
+    writes: &[&reg::DESTINATION_CLASS, &reg::OUTPUT_PORT],
+    matches: &[Field::InPort, Field::EthType, Field::Ipv4Dst, Field::Ipv6Dst],
+    rewrites: &[Field::EthDst],
+    next: &[&super::destination_identity::TABLE, &super::route::TABLE, &super::output::TABLE],
+    rules: &[&JUDGED, &TO_ITSELF],
 };
 
 static JUDGED: Rule = Rule {
@@ -34,6 +38,33 @@ static JUDGED: Rule = Rule {
     verdict: Verdict::Continue,
     sentence: "What pods of identity {} send is judged: a policy isolates their egress.",
 };
+
+static TO_ITSELF: Rule = Rule {
+    table: 64,
+    number: 2,
+    name: "ToItself",
+    kind: Kind::Pod,
+    priority: Band::Exception.rank(0),
+    verdict: Verdict::Continue,
+    sentence: "A service has led pod {} to itself: back it goes, from the gateway, whatever policy says.",
+};
+
+/// The flows of a pod behind a port. What it sends to its own address never leaves it, so this is translated.
+pub fn pod(pod: &Pod, port: u32) -> Vec<Draft> {
+    if !pod.network.is_default() {
+        return Vec::new();
+    }
+    let draft = |(&address, &gateway): (&IpAddr, &IpAddr)| {
+        let family = Family::of(address);
+        let draft = TO_ITSELF.draft(&pod.subject()).when(&reg::SOURCE_CLASS, source::POD);
+        let draft = draft.test(Field::InPort, port.into()).family(family).test(family.destination(), number(address));
+        let draft = draft.write(Field::EthDst, mac(pod.mac)).set(&reg::OUTPUT_PORT, port.into());
+        let back = Ct::zone(SOURCE_ZONE).commit().nat(Nat::src(gateway)).table(super::output::TABLE.id);
+        draft.set(&reg::DESTINATION_CLASS, destination::POD).ct(back)
+    };
+    let pairs = pod.addresses.iter().zip(&pod.gateways);
+    pairs.filter(|(address, gateway)| Family::of(**address) == Family::of(**gateway)).map(draft).collect()
+}
 
 /// The flows of an identity whose egress is isolated.
 pub fn identity(identity: &Identity) -> Vec<Draft> {

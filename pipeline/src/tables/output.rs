@@ -5,12 +5,13 @@
 //! and a copy it does not refuse (`check_actions` of ofproto-dpif, 3.1 to 3.7; measured on Linux 6.1).
 
 use super::Ground;
+use super::ct_state::{state, with_state};
 use crate::cookie::{Kind, Subject};
 use crate::family::Family;
 use crate::flow::{Draft, IcmpKind, mac};
 use crate::object::Encapsulation;
 use crate::punt;
-use crate::register::{self as reg, destination};
+use crate::register::{self as reg, destination, source};
 use crate::table::{Band, Miss, Rule, Status, Table, Verdict};
 use api::node::{IDENTITY_HOST, IDENTITY_REMOTE_NODE};
 use rust_openflow::{Action, Field, PortNo};
@@ -23,6 +24,7 @@ pub static TABLE: Table = Table {
     status: Status::Used,
     miss: Miss::Drop,
     reads: &[
+        &reg::SOURCE_CLASS,
         &reg::DESTINATION_CLASS,
         &reg::OVERSIZED,
         &reg::SOURCE_IDENTITY,
@@ -31,8 +33,9 @@ pub static TABLE: Table = Table {
         &reg::SCRATCH4,
     ],
     writes: &[&reg::SCRATCH4],
-    matches: &[Field::EthType, Field::IpProto, Field::Icmpv6Type, Field::Icmpv6Code],
+    matches: &[Field::EthType, Field::IpProto, Field::Icmpv6Type, Field::Icmpv6Code, Field::CtState],
     rewrites: &[
+        Field::InPort16,
         Field::EthSrc,
         Field::EthDst,
         Field::NdReserved,
@@ -43,7 +46,18 @@ pub static TABLE: Table = Table {
         Field::TunMetadata0,
     ],
     next: &[],
-    rules: &[&OVERSIZED, &ADVERTISEMENT, &SENDER, &POD, &HOST, &TUNNEL_FROM_HOST, &TUNNEL],
+    rules: &[
+        &OVERSIZED,
+        &ADVERTISEMENT,
+        &SENDER,
+        &POD,
+        &HOST,
+        &TUNNEL_FROM_HOST,
+        &TUNNEL,
+        &POD_BACK,
+        &HOST_BACK,
+        &TUNNEL_BACK,
+    ],
 };
 
 static OVERSIZED: Rule = Rule {
@@ -116,6 +130,36 @@ static TUNNEL: Rule = Rule {
     sentence: "To another node by the tunnel, with the network and the sender's identity.",
 };
 
+static POD_BACK: Rule = Rule {
+    table: 150,
+    number: 8,
+    name: "PodBack",
+    kind: Kind::Node,
+    priority: Band::Exception.rank(0),
+    verdict: Verdict::Deliver,
+    sentence: "What a service has led from a pod to a pod, or back: the two may be one.",
+};
+
+static HOST_BACK: Rule = Rule {
+    table: 150,
+    number: 9,
+    name: "HostBack",
+    kind: Kind::Node,
+    priority: Band::Exception.rank(0),
+    verdict: Verdict::Deliver,
+    sentence: "From this node's host back to it, by a service.",
+};
+
+static TUNNEL_BACK: Rule = Rule {
+    table: 150,
+    number: 10,
+    name: "TunnelBack",
+    kind: Kind::Node,
+    priority: Band::Exception.rank(0),
+    verdict: Verdict::Deliver,
+    sentence: "From another node to one by the tunnel, by a service of this node.",
+};
+
 /// Flags solicited and override of a neighbour advertisement, with the reserved bits (RFC 4861 section 4.4).
 const SOLICITED_OVERRIDE: u128 = 0x6000_0000;
 /// Option "target link-layer address" (RFC 4861 section 4.6.1).
@@ -138,9 +182,15 @@ pub fn base(ground: &Ground) -> Vec<Draft> {
         to(&SENDER, destination::SENDER).output(PortNo::IN_PORT),
         to(&POD, destination::POD).write(Field::EthSrc, gateway).output_to(&reg::OUTPUT_PORT),
     ];
+    let back = |rule, from, class| with_state(to(rule, class).when(&reg::SOURCE_CLASS, from), state::SNAT);
+    // A switch sends nothing back where it came from; once it has come from nowhere, it may. (Of the two forms of the field
+    // Open vSwitch sets the one of 16 bits only.)
+    let pod_back = back(&POD_BACK, source::POD, destination::POD).write(Field::EthSrc, gateway);
+    drafts.push(pod_back.write(Field::InPort16, 0).output_to(&reg::OUTPUT_PORT));
     if let Some(host) = ground.gateway {
-        let draft = to(&HOST, destination::HOST).write(Field::EthSrc, gateway).write(Field::EthDst, mac(host.mac));
-        drafts.push(draft.output(PortNo(host.port)));
+        let draft = |draft: Draft| draft.write(Field::EthSrc, gateway).write(Field::EthDst, mac(host.mac));
+        drafts.push(draft(to(&HOST, destination::HOST)).output(PortNo(host.port)));
+        drafts.push(draft(back(&HOST_BACK, source::HOST, destination::HOST)).output(PortNo::IN_PORT));
     }
     if let Some(port) = ground.tunnel {
         let host = to(&TUNNEL_FROM_HOST, destination::TUNNEL).when(&reg::SOURCE_IDENTITY, IDENTITY_HOST.into());
@@ -148,6 +198,9 @@ pub fn base(ground: &Ground) -> Vec<Draft> {
             let draft = draft.copy(reg::NETWORK.bits(), Field::TunId.range(0, 23));
             identify(draft, ground.config.encapsulation, from_host).output(PortNo(port))
         }));
+        let draft = back(&TUNNEL_BACK, source::TUNNEL, destination::TUNNEL);
+        let draft = draft.copy(reg::NETWORK.bits(), Field::TunId.range(0, 23));
+        drafts.push(identify(draft, ground.config.encapsulation, false).output(PortNo::IN_PORT));
         drafts.extend(Family::BOTH.map(|family| {
             let draft = to(&OVERSIZED, destination::TUNNEL).when(&reg::OVERSIZED, 1).family(family);
             draft.action(Action::Meter(punt::METER)).controller(punt::oversized(ground.mtu))

@@ -22,20 +22,6 @@ macro_rules! reserved {
 }
 
 reserved!(
-    SERVICE_AFFINITY,
-    50,
-    "ServiceAffinity",
-    "Sends a client of a service to the endpoint it had before.",
-    SERVICE
-);
-reserved!(
-    SERVICE,
-    60,
-    "Service",
-    "Gives a new connection to a service one of its endpoints.",
-    super::egress_target::TABLE
-);
-reserved!(
     EGRESS_ADMIN,
     70,
     "EgressAdmin",

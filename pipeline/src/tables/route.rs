@@ -1,8 +1,9 @@
 //! Route: where a packet goes, by its destination address.
 //!
-//! The TTL stays: the overlay is one hop, nothing can turn in circles (what the tunnel brings is never sent into it again,
-//! what the host brings never back to it), and a TTL that counts would split every cached flow by TTL.
+//! The TTL stays: the overlay is one hop, nothing can turn in circles (what the tunnel brings is not sent into it again, nor
+//! what the host brings back to it, unless a service has translated it, and then it is not translated again), and a TTL that counts would split every cached flow by TTL.
 
+use super::ct_state::{state, with_state};
 use crate::cookie::{Kind, Subject};
 use crate::family::{Family, number};
 use crate::flow::{Draft, IcmpKind, mac};
@@ -34,6 +35,7 @@ pub static TABLE: Table = Table {
         Field::Icmpv4Code,
         Field::Icmpv6Type,
         Field::Icmpv6Code,
+        Field::CtState,
     ],
     rewrites: &[
         Field::EthSrc,
@@ -59,6 +61,7 @@ pub static TABLE: Table = Table {
         &REMOTE_BLOCK,
         &NO_SUCH_ADDRESS,
         &WORLD,
+        &TRANSLATED,
     ],
 };
 
@@ -99,7 +102,7 @@ static NOT_HERE: Rule = Rule {
     kind: Kind::Node,
     priority: Band::Guard.rank(10),
     verdict: Verdict::Refuse,
-    sentence: "The tunnel brings a packet for something that is not on this node: it is not sent round.",
+    sentence: "The tunnel brings a packet for something that is not on this node, nor of a service: it is not sent round.",
 };
 
 static UNROUTABLE: Rule = Rule {
@@ -152,6 +155,16 @@ static WORLD: Rule = Rule {
     sentence: "What pods send to anything else goes to the host, which routes it on.",
 };
 
+static TRANSLATED: Rule = Rule {
+    table: 100,
+    number: 10,
+    name: "Translated",
+    kind: Kind::Node,
+    priority: Band::Fallback.rank(0),
+    verdict: Verdict::Continue,
+    sentence: "What a service's client sent by this node to an endpoint that is no pod, or is answered, goes by the host.",
+};
+
 /// Destinations that are never routed, as prefixes.
 const NEVER_ROUTED: [&str; 8] =
     ["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "255.255.255.255/32", "::/128", "::1/128", "fe80::/10", "ff00::/8"];
@@ -168,7 +181,14 @@ pub fn base() -> Vec<Draft> {
         drafts.push(toward(UNROUTABLE.draft(&node), prefix.ip(), Some(prefix.prefix())).drop());
     }
     for family in Family::BOTH {
-        drafts.push(NOT_HERE.draft(&node).when(&reg::SOURCE_CLASS, source::TUNNEL).family(family).drop());
+        let not_here = NOT_HERE.draft(&node).when(&reg::SOURCE_CLASS, source::TUNNEL).family(family);
+        drafts.push(not_here.test_masked(Field::CtState, 0, state::DNAT | state::SNAT).drop());
+        for (class, bit) in
+            [source::HOST, source::TUNNEL].into_iter().flat_map(|c| [(c, state::DNAT), (c, state::SNAT)])
+        {
+            let draft = TRANSLATED.draft(&node).when(&reg::SOURCE_CLASS, class).when(&reg::DEFAULT_NETWORK, 1);
+            drafts.push(to_host(with_state(draft, bit).family(family), IDENTITY_WORLD));
+        }
         let world = WORLD.draft(&node).when(&reg::SOURCE_CLASS, source::POD).when(&reg::DEFAULT_NETWORK, 1);
         drafts.push(to_host(world.family(family), IDENTITY_WORLD));
     }

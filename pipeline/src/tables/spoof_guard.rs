@@ -45,7 +45,7 @@ pub static TABLE: Table = Table {
         Field::TunIpv6Src,
     ],
     rewrites: &[],
-    next: &[&super::neighbor::TABLE, &super::ct_track::TABLE],
+    next: &[&super::neighbor::TABLE, &super::service_return::TABLE],
     rules: &[
         &UNNEEDED,
         &OWN_ADVERTISEMENT,
@@ -240,7 +240,9 @@ pub fn base() -> Vec<Draft> {
         draft.test_masked(Field::EthDst, MULTICAST_BIT, MULTICAST_BIT).drop()
     }));
     drafts.push(from(&LINK_LOCAL, source::POD).family(Family::V6).prefix(Field::Ipv6Src, LINK_LOCAL_PREFIX, 10).drop());
-    drafts.extend(Family::BOTH.map(|family| from(&HOST, source::HOST).family(family).goto(&super::ct_track::TABLE)));
+    drafts.extend(
+        Family::BOTH.map(|family| from(&HOST, source::HOST).family(family).goto(&super::service_return::TABLE)),
+    );
     drafts.push(from(&TUNNEL_CLAIMS_HOST, source::TUNNEL).when(&reg::SOURCE_IDENTITY, IDENTITY_HOST.into()).drop());
     drafts.push(from(&TUNNEL_STRANGER, source::TUNNEL).drop());
     drafts
@@ -292,7 +294,7 @@ pub fn pod(pod: &Pod, port: u32) -> Vec<Draft> {
 
 fn own_address(address: IpAddr, mac: u128, own_mac: &dyn Fn(&'static Rule) -> Draft) -> Vec<Draft> {
     let (family, value) = (Family::of(address), number(address));
-    let send = own_mac(&POD_ADDRESS).family(family).test(family.source(), value).goto(&super::ct_track::TABLE);
+    let send = own_mac(&POD_ADDRESS).family(family).test(family.source(), value).goto(&super::service_return::TABLE);
     let mut drafts = vec![send];
     match family {
         Family::V4 => {
@@ -343,7 +345,7 @@ pub fn peer(peer: &Peer) -> Vec<Draft> {
     ends.dedup();
     let draft = |end: IpAddr| {
         let draft = TUNNEL_PEER.draft(&peer.subject()).when(&reg::SOURCE_CLASS, source::TUNNEL);
-        draft.test(family.tunnel_source(), number(end)).goto(&super::ct_track::TABLE)
+        draft.test(family.tunnel_source(), number(end)).goto(&super::service_return::TABLE)
     };
     ends.into_iter().map(draft).collect()
 }

@@ -1,6 +1,7 @@
 //! `node.yaml`: a node's state in few words. What every scenario has in common has a default.
 
 use super::policy::Policy;
+use super::service::Service;
 use anyhow::{Context, Result};
 use api::node::{self, Object, object::Kind};
 use pipeline::print::Names;
@@ -34,6 +35,21 @@ pub struct Node {
     /// Pods here.
     #[serde(default)]
     pub pods: Vec<Pod>,
+    /// The node's name.
+    #[serde(default = "node_name")]
+    pub name: String,
+    /// Its zone.
+    #[serde(default)]
+    pub zone: String,
+    /// Whether another proxy serves the host and the outside.
+    #[serde(default)]
+    pub pods_only: bool,
+    /// Prefixes of addresses at which node ports are served.
+    #[serde(default)]
+    pub node_port_prefixes: Vec<String>,
+    /// Services.
+    #[serde(default)]
+    pub services: Vec<Service>,
     /// NetworkPolicy, compiled.
     #[serde(default, flatten)]
     pub policy: Policy,
@@ -101,6 +117,10 @@ pub struct Pod {
     pub port: Option<u32>,
 }
 
+fn node_name() -> String {
+    "node-1".into()
+}
+
 fn geneve() -> String {
     "geneve".into()
 }
@@ -154,6 +174,13 @@ impl Node {
         self.pods.iter().find(|pod| pod.name == name).with_context(|| format!("there is no pod {name}"))
     }
 
+    /// Whether somebody who sends to `ADDRESS PORT` may ask for a service.
+    pub fn is_asked(&self, end: &str) -> bool {
+        let address = end.split(' ').next().unwrap_or_default();
+        let own = || self.addresses.iter().map(String::as_str).chain(["169.254.253.2", "100::253:2"]);
+        !self.services.is_empty() && (self.services.iter().any(|s| s.is_at(address)) || own().any(|a| a == address))
+    }
+
     /// What the agent knows.
     fn local(&self) -> Local {
         let ports = self.pods.iter().filter_map(|pod| Some((format!("pod/{}", pod.name), pod.port?)));
@@ -170,6 +197,7 @@ impl Node {
         objects.extend(self.peers.iter().map(peer));
         objects.extend(self.pods.iter().map(|pod| self.pod_object(pod)));
         objects.extend(self.policy.objects());
+        objects.extend(self.services.iter().flat_map(Service::objects));
         objects
     }
 
@@ -184,7 +212,10 @@ impl Node {
             gateway_mac: bytes(GATEWAY_MAC),
             addresses: self.addresses.clone(),
             tunnel_address: own.to_owned(),
-            ..node::Config::default()
+            node: self.name.clone(),
+            zone: self.zone.clone(),
+            node_port_prefixes: self.node_port_prefixes.clone(),
+            service_proxy: if self.pods_only { node::ServiceProxy::Pods } else { node::ServiceProxy::Full }.into(),
         };
         object("config/node".into(), Kind::Config(config))
     }

@@ -61,6 +61,9 @@ pub struct Packet {
     /// State of its connection, where the model cannot know it: `rel`, `inv`, `est rpl`, ...
     #[serde(default)]
     pub state: String,
+    /// Which bucket a group chooses, from 0; by hash where nothing is said.
+    #[serde(default)]
+    pub choose: Option<usize>,
     /// What becomes of it, as [`super::verdict`] says.
     pub expect: String,
 }
@@ -73,12 +76,14 @@ fn short() -> u16 {
     100
 }
 
-const BITS: [(&str, u128); 5] = [
+const BITS: [(&str, u128); 7] = [
     ("new", state::NEW),
     ("est", state::ESTABLISHED),
     ("rel", state::RELATED),
     ("rpl", state::REPLY),
     ("inv", state::INVALID),
+    ("snat", state::SNAT),
+    ("dnat", state::DNAT),
 ];
 
 /// State bits in the words of `ofproto/trace --ct-next`.

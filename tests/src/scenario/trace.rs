@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 pub struct Trace {
     /// Tables with the cookies of the flows that took the packet; a length that was measured went one way or the other.
     pub path: Vec<Step>,
+    /// The buckets that groups chose, by id.
+    pub buckets: Vec<u32>,
     /// The last `Datapath actions`.
     pub actions: String,
     /// Each `Megaflow`: what a cached flow matches.
@@ -40,8 +42,19 @@ pub struct Step {
 /// When it holds no final flow: the packet was not understood.
 pub fn read(text: &str) -> Result<Trace> {
     let mut trace = Trace::default();
-    let mut here = false;
+    let (mut here, mut called) = (false, None);
     for line in text.lines() {
+        let (indent, word) = (line.len() - line.trim_start().len(), line.trim_start());
+        // A table that is asked stands as deep as the action that asks it.
+        if called.is_some_and(|at| indent < at || indent == at && step(line).is_none()) {
+            called = None;
+        }
+        if called.is_none() && ["resubmit(", "bucket "].iter().any(|start| word.starts_with(start)) {
+            called = Some(indent);
+        }
+        if let Some(bucket) = word.strip_prefix("-> using bucket ") {
+            trace.buckets.extend(bucket.trim().parse::<u32>());
+        }
         if let Some(bridge) = line.strip_prefix("bridge(") {
             here = bridge.trim_matches(['"', ')']) == BRIDGE;
         }
@@ -54,7 +67,8 @@ pub fn read(text: &str) -> Result<Trace> {
         } else if let Some(flow) = line.strip_prefix("Flow: ") {
             trace.packet = fields(flow);
         } else if let Some(step) = step(line).filter(|_| here) {
-            trace.path.push(step);
+            let longer = step.longer && called.is_none();
+            trace.path.push(Step { longer, ..step });
         }
     }
     (!trace.actions.is_empty()).then_some(trace).with_context(|| format!("no trace: {text}"))

@@ -2,7 +2,9 @@
 
 use super::node::{HOST_PORT, Node, TUNNEL_PORT};
 use pipeline::cookie::Cookie;
+use pipeline::register::{self as reg, destination};
 use pipeline::simulate::{Emission, Hop, Outcome, Packet};
+use pipeline::tables::ct_state::state;
 use pipeline::{Punt, Realizer, explain, tables};
 use rust_openflow::Field;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -12,15 +14,34 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 /// - `to NAMESPACE/NAME`, `to the host`;
 /// - `tunnel to ADDRESS, network VNI, identity ID`;
 /// - `answered: WHAT` where it went back to where it came from;
+/// - `back to the host`, `back by tunnel to ...`: by a service, to where it came from;
+/// - after one of these, where a service has translated it: `, ADDRESS PORT to ADDRESS PORT`;
 /// - `to the agent: WHY`; `rejected` where a service has no endpoint;
 /// - `dropped by TABLE RULE`, with `of OBJECT` where the flow is for one; where Commit ends what policy has refused, the
 ///   flow that refused is named, with `; connection blocked` where it was known.
 pub fn verdict(outcome: &Outcome, node: &Node, realizer: &Realizer) -> String {
     match outcome.emissions.as_slice() {
         [] => dropped(outcome, realizer),
-        [one] => emission(one, node),
+        [one] => emission(one, node) + &ends(one, outcome),
         several => several.iter().map(|one| emission(one, node)).collect::<Vec<_>>().join("; "),
     }
+}
+
+/// Sender and receiver at last, where one of them was translated: `, ADDRESS PORT to ADDRESS PORT`.
+fn ends(emission: &Emission, outcome: &Outcome) -> String {
+    let Emission::Output { packet, .. } = emission else { return String::new() };
+    if outcome.states.iter().all(|bits| bits & (state::SNAT | state::DNAT) == 0) {
+        return String::new();
+    }
+    let get = |fields: &[Field]| fields.iter().map(|field| packet.get(*field)).max().unwrap_or(0);
+    let address = |v4, v6| match packet.get(Field::EthType) {
+        0x0800 => Ipv4Addr::from(packet.get(v4) as u32).to_string(),
+        _ => Ipv6Addr::from(packet.get(v6)).to_string(),
+    };
+    let (from, to) = (address(Field::Ipv4Src, Field::Ipv6Src), address(Field::Ipv4Dst, Field::Ipv6Dst));
+    let source = get(&[Field::TcpSrc, Field::UdpSrc, Field::SctpSrc]);
+    let destination = get(&[Field::TcpDst, Field::UdpDst, Field::SctpDst]);
+    format!(", {from} {source} to {to} {destination}")
 }
 
 fn dropped(outcome: &Outcome, realizer: &Realizer) -> String {
@@ -46,7 +67,7 @@ fn emission(emission: &Emission, node: &Node) -> String {
             Some(Punt::Reject) => "rejected".into(),
             None => "to the agent: nobody knows why".into(),
         },
-        Emission::Output { port, packet } if u128::from(port.0) == packet.get(Field::InPort) => answer(packet),
+        Emission::Output { port, packet } if u128::from(port.0) == packet.get(Field::InPort) => back(packet),
         Emission::Output { port, packet } => match port.0 {
             HOST_PORT => "to the host".into(),
             TUNNEL_PORT => tunnel(packet),
@@ -65,6 +86,15 @@ fn tunnel(packet: &Packet) -> String {
     };
     let (vni, identity) = (packet.get(Field::TunId), packet.get(Field::TunMetadata0).max(packet.get(Field::TunGbpId)));
     format!("tunnel to {end}, network {vni}, identity {identity}")
+}
+
+/// Back to where it came from: by a service, or as an answer.
+fn back(packet: &Packet) -> String {
+    match packet.bits(reg::DESTINATION_CLASS.bits()) {
+        destination::HOST => "back to the host".into(),
+        destination::TUNNEL => "back by ".to_owned() + &tunnel(packet),
+        _ => answer(packet),
+    }
 }
 
 fn answer(packet: &Packet) -> String {

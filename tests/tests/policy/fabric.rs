@@ -198,7 +198,7 @@ impl Node {
         let gateway = Some(Gateway { port: HOST_PORT, mac: [2, 0, 0, 0, 0, 1] });
         changes.push(self.realizer.set_local(Local { ports, gateway, tunnel: Some(TUNNEL_PORT), mtu: 1450 }));
         if changes.iter().any(|step| !step.is_empty()) {
-            self.switch = simulate::Switch::new(self.realizer.flows());
+            self.switch = simulate::Switch::new(self.realizer.flows()).groups(self.realizer.groups());
         }
         changes
     }

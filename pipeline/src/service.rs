@@ -1,0 +1,234 @@
+//! Services on a node: which endpoints stand behind which address, and the groups that choose among them.
+//!
+//! A Service joins objects: itself and its slices. This index knows which slices belong to which Service, and makes again what
+//! a change touches: one Service, with its flows, its groups and the connections that went to endpoints it no longer has. An
+//! endpoint set is one `select` group; numbers of groups and buckets follow from what they are for ([`Ids`], [`set`]), so that a
+//! restarted agent finds its own, and a change of one endpoint is one bucket.
+
+mod door;
+mod endpoint;
+mod ids;
+mod made;
+mod set;
+
+pub use door::{Door, Outcome};
+pub use endpoint::{Here, chosen};
+pub use ids::Ids;
+pub use made::Made;
+pub use set::{Scope, Set, SetKey, translate};
+
+use crate::cookie::Subject;
+use crate::diff::{self, GroupChange};
+use crate::flow::Draft;
+use crate::object::{Config, Fact, Protocol, Service, Slice, Target, service_subject};
+use crate::tables;
+
+use rust_openflow::Group;
+use rust_openflow::ct_flush::{CtFlush, CtTuple};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Conntrack zone in which sources of translated connections are translated; the zones of networks stay below.
+pub const SOURCE_ZONE: u16 = 0xfff0;
+
+/// A hash of 64 bits that never changes: FNV-1a over the parts, with a mark after each, mixed.
+pub(crate) fn hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for part in parts {
+        for byte in part.iter().chain(&[0xff]) {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+        }
+    }
+    let mixed = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    let mixed = (mixed ^ (mixed >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    mixed ^ (mixed >> 33)
+}
+
+/// The Services of a node.
+#[derive(Debug, Clone, Default)]
+pub struct Services {
+    held: BTreeMap<Arc<str>, Held>,
+    ids: Ids,
+    /// Services that have to be made again.
+    dirty: BTreeSet<Arc<str>>,
+}
+
+/// A Service, with what names it.
+#[derive(Debug, Clone, Default)]
+struct Held {
+    service: Option<Arc<Service>>,
+    slices: BTreeMap<Box<str>, Arc<Slice>>,
+    made: Made,
+}
+
+/// What is made again in one step.
+#[derive(Debug, Default)]
+pub struct Flush {
+    /// The flows of each Service that is touched, by name.
+    pub flows: Vec<(Arc<str>, Vec<Draft>)>,
+    /// The groups that change.
+    pub groups: Vec<GroupChange>,
+    /// Services whose learned flows are no longer right.
+    pub forget: Vec<Subject>,
+    /// Connections that lead nowhere, without their zone.
+    pub stale: Vec<CtFlush>,
+}
+
+impl Services {
+    /// Takes an object in the place of another of the same key.
+    pub fn replace(&mut self, old: Option<&Fact>, new: Option<&Fact>) {
+        for fact in [old, new].into_iter().flatten() {
+            if let Fact::Service(_) | Fact::Slice(_) = fact {
+                self.touch(fact);
+            }
+        }
+        if let Some(Fact::Service(service)) = old {
+            self.held(&service.name).service = None;
+        }
+        if let Some(Fact::Slice(slice)) = old {
+            self.held(&slice.service).slices.remove(slice.key.as_str());
+        }
+        if let Some(Fact::Service(service)) = new {
+            self.held(&service.name).service = Some(service.clone());
+        }
+        if let Some(Fact::Slice(slice)) = new {
+            self.held(&slice.service).slices.insert(slice.key.as_str().into(), slice.clone());
+        }
+    }
+
+    fn touch(&mut self, fact: &Fact) {
+        let name = match fact {
+            Fact::Service(service) => &service.name,
+            Fact::Slice(slice) => &slice.service,
+            _ => return,
+        };
+        self.dirty.insert(name.as_str().into());
+    }
+
+    fn held(&mut self, name: &str) -> &mut Held {
+        self.held.entry(name.into()).or_default()
+    }
+
+    /// Marks every Service to be made again.
+    pub fn touch_all(&mut self) {
+        self.dirty.extend(self.held.keys().cloned());
+    }
+
+    /// Makes again what has been marked since the last time; nothing stands without a configuration.
+    pub fn flush(&mut self, config: Option<&Config>) -> Flush {
+        let mut flush = Flush::default();
+        let mut new: BTreeMap<Arc<str>, Made> = BTreeMap::new();
+        for name in &self.dirty {
+            let Some(held) = self.held.get(name) else { continue };
+            new.insert(name.clone(), config.map_or_else(Made::default, |config| held.make(config)));
+        }
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        for name in self.number(&new) {
+            let made = new.remove(&name).unwrap_or_else(|| self.held[&name].made.clone());
+            let held = self.held.get_mut(&name).expect("what is touched is held");
+            before.extend(held.made.sets.values().map(|set| set.group(&name)));
+            flush.stale.extend(stale(&held.made, &made));
+            if held.made.affinity.seconds != 0 && held.made.affinity != made.affinity {
+                flush.forget.push(service_subject(&name));
+            }
+            held.made = made;
+            for (key, set) in &mut held.made.sets {
+                set.id = self.ids.get(&name, *key).expect("every set has been numbered");
+            }
+            after.extend(held.made.sets.values().map(|set| set.group(&name)));
+            let drafts = match (config, &held.service) {
+                (Some(config), Some(service)) => tables::service::service(service, &held.made, config.proxy),
+                _ => Vec::new(),
+            };
+            if held.service.is_none() && held.slices.is_empty() {
+                self.held.remove(&name);
+            }
+            flush.flows.push((name, drafts));
+        }
+        self.dirty.clear();
+        flush.groups = diff::groups(&before, after);
+        flush
+    }
+
+    /// Gives numbers to sets that are new and takes them from those that are gone; the Services that are touched, with those
+    /// whose groups have another number now.
+    fn number(&mut self, new: &BTreeMap<Arc<str>, Made>) -> BTreeSet<Arc<str>> {
+        let mut touched: BTreeSet<Arc<str>> = new.keys().cloned().collect();
+        for (name, made) in new {
+            for key in self.held[name].made.sets.keys().filter(|key| !made.sets.contains_key(key)) {
+                touched.extend(self.ids.release(name, *key));
+            }
+        }
+        for (name, made) in new {
+            for key in made.sets.keys() {
+                touched.extend(self.ids.assign(name, *key));
+            }
+        }
+        touched
+    }
+
+    /// All groups, by Service.
+    pub fn groups(&self) -> impl Iterator<Item = Group> + '_ {
+        self.held.iter().flat_map(|(name, held)| held.made.sets.values().map(move |set| set.group(name)))
+    }
+
+    /// A Service, by name.
+    pub fn service(&self, name: &str) -> Option<&Arc<Service>> {
+        self.held.get(name)?.service.as_ref()
+    }
+
+    /// The endpoint sets of a Service, by name.
+    pub fn sets(&self, name: &str) -> impl Iterator<Item = (&SetKey, &Set)> {
+        self.held.get(name).into_iter().flat_map(|held| held.made.sets.iter())
+    }
+
+    /// Whether a Service is asked for at an address and port, and clients keep their endpoints there.
+    pub fn sticks(&self, name: &str, protocol: Protocol, target: Target) -> bool {
+        let Some(held) = self.held.get(name) else { return false };
+        let at = |door: &Door| (door.protocol, door.address, door.port) == (protocol, target.address, target.port);
+        held.made.affinity.seconds != 0 && held.made.doors.iter().any(at)
+    }
+}
+
+impl Held {
+    fn make(&self, config: &Config) -> Made {
+        match &self.service {
+            Some(service) => Made::new(service, self.slices.values().map(|slice| &**slice), config),
+            None => Made::default(),
+        }
+    }
+}
+
+/// Connections that no packet should follow any longer: to endpoints that a port has lost, and untranslated ones to an address
+/// that has endpoints now. TCP finds out by itself; datagrams would go on for as long as there are some.
+fn stale(old: &Made, new: &Made) -> Vec<CtFlush> {
+    let (before, now) = (old.datagrams(), new.datagrams());
+    let flush = |(protocol, door): (Protocol, Target), answers: Target| CtFlush {
+        ip_proto: protocol.number(),
+        original: Some(CtTuple { dst: Some(door.address), dst_port: Some(door.port), ..CtTuple::default() }),
+        reply: Some(CtTuple { src: Some(answers.address), src_port: Some(answers.port), ..CtTuple::default() }),
+        ..CtFlush::default()
+    };
+    let mut stale = Vec::new();
+    for (at, targets) in &before {
+        let kept = now.get(at);
+        let lost = targets.iter().filter(|target| !kept.is_some_and(|kept| kept.contains(*target)));
+        stale.extend(lost.map(|target| flush(*at, *target)));
+    }
+    for (at, targets) in &now {
+        let had_some = before.get(at).is_some_and(|targets| !targets.is_empty());
+        if !targets.is_empty() && !had_some {
+            stale.push(flush(*at, at.1));
+        }
+    }
+    stale
+}
+
+/// Whether an address is one of a list.
+fn is_one_of(addresses: &[IpAddr], address: IpAddr) -> bool {
+    addresses.contains(&address)
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,160 @@
+//! What a Service comes to on a node: its doors, and the sets of endpoints behind them.
+
+use super::{Door, Here, Outcome, Scope, Set, SetKey, chosen, is_one_of};
+use crate::family::Family;
+use crate::object::{Config, Protocol, Proxy, Service, ServicePort, Slice, Target};
+use api::node::{SERVICE_DOOR_V4, SERVICE_DOOR_V6};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+/// What a Service comes to.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Made {
+    /// Where it is asked for.
+    pub doors: Vec<Door>,
+    /// Sets that have endpoints and that a door leads to.
+    pub sets: BTreeMap<SetKey, Set>,
+    /// Sets without endpoints of this node, of ports that have endpoints elsewhere.
+    pub elsewhere: BTreeSet<SetKey>,
+    /// What learned flows depend on.
+    pub affinity: Affinity,
+}
+
+/// What learned flows depend on beside endpoints: when it changes, they go.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Affinity {
+    /// How long; 0: clients keep nothing.
+    pub seconds: u32,
+    /// The Service's addresses, who may come, and from where.
+    guards: Vec<(IpAddr, u16, Protocol)>,
+    ranges: Vec<ipnetwork::IpNetwork>,
+}
+
+impl Made {
+    /// What a Service with these slices comes to on a node.
+    pub fn new<'a>(service: &Service, slices: impl Iterator<Item = &'a Slice> + Clone, config: &Config) -> Made {
+        let doors = doors(service, config);
+        let here = Here { node: config.node, zone: config.zone };
+        let mut made = Made { affinity: Affinity::of(service, &doors), ..Made::default() };
+        for (port, family) in service.ports.iter().flat_map(|port| Family::BOTH.map(|family| (port, family))) {
+            let key = |scope| SetKey { protocol: port.protocol, port: port.port, family, scope };
+            let at = doors.iter().filter(|door| (door.protocol, door.service_port) == (port.protocol, port.port));
+            let at = at.filter(|door| Family::of(door.address) == family);
+            let wanted: BTreeSet<Scope> = at.flat_map(|door| [Some(door.inside), door.outside]).flatten().collect();
+            if wanted.is_empty() {
+                continue;
+            }
+            let mut chosen = chosen(slices.clone(), (port, family), here);
+            let has_some = chosen.values().any(|targets| !targets.is_empty());
+            for scope in wanted {
+                let targets = chosen.remove(&scope).unwrap_or_default();
+                if targets.is_empty() && has_some {
+                    made.elsewhere.insert(key(scope));
+                } else if !targets.is_empty() {
+                    let (targets, sticky) = (targets.into_boxed_slice(), service.affinity != 0);
+                    made.sets.insert(key(scope), Set { id: 0, key: key(scope), targets, sticky });
+                }
+            }
+        }
+        made.doors = doors;
+        made
+    }
+
+    /// What becomes of who asks at a door.
+    pub fn outcome(&self, door: &Door, scope: Scope) -> Outcome {
+        let family = Family::of(door.address);
+        let key = SetKey { protocol: door.protocol, port: door.service_port, family, scope };
+        match self.sets.get(&key) {
+            Some(set) => Outcome::Endpoint(set.id),
+            None if self.elsewhere.contains(&key) => Outcome::NoneHere,
+            None => Outcome::None,
+        }
+    }
+
+    /// The endpoints behind each door whose protocol knows no connections.
+    pub fn datagrams(&self) -> BTreeMap<(Protocol, Target), BTreeSet<Target>> {
+        let doors = self.doors.iter().filter(|door| door.protocol != Protocol::Tcp);
+        let behind = |door: &Door| {
+            let family = Family::of(door.address);
+            let scopes = [Some(door.inside), door.outside].into_iter().flatten();
+            let sets = scopes.filter_map(|scope| {
+                self.sets.get(&SetKey { protocol: door.protocol, port: door.service_port, family, scope })
+            });
+            let targets = sets.flat_map(|set| set.targets.iter().copied()).collect();
+            ((door.protocol, Target { address: door.address, port: door.port }), targets)
+        };
+        doors.map(behind).collect()
+    }
+}
+
+impl Affinity {
+    fn of(service: &Service, doors: &[Door]) -> Affinity {
+        if service.affinity == 0 {
+            return Affinity::default();
+        }
+        let guards = doors.iter().map(|door| (door.address, door.port, door.protocol)).collect();
+        Affinity { seconds: service.affinity, guards, ranges: service.ranges.clone().unwrap_or_default() }
+    }
+}
+
+/// Every address and port where a Service is asked for on this node.
+fn doors(service: &Service, config: &Config) -> Vec<Door> {
+    let mut doors = Vec::new();
+    for port in &service.ports {
+        let inside = if service.internal_local { Scope::Local } else { Scope::Cluster };
+        let cluster = |address| Door {
+            address,
+            protocol: port.protocol,
+            port: port.port,
+            service_port: port.port,
+            inside,
+            outside: None,
+            is_guarded: false,
+        };
+        doors.extend(service.cluster.iter().map(|&address| cluster(address)));
+        doors.extend(outer_doors(service, port, config));
+    }
+    doors
+}
+
+/// Those to which the outside has access, and those that inside stand for them.
+fn outer_doors(service: &Service, port: &ServicePort, config: &Config) -> Vec<Door> {
+    let outside = if service.external_local { Scope::Local } else { Scope::Cluster };
+    let door = |address: IpAddr, number: u16, outside: Option<Scope>| Door {
+        address,
+        protocol: port.protocol,
+        port: number,
+        service_port: port.port,
+        inside: Scope::Cluster,
+        outside,
+        is_guarded: outside.is_some() && service.ranges.is_some(),
+    };
+    // An external address that is the node's own never reaches the switch from outside: the host sends it to its door.
+    let is_own = |address: &IpAddr| is_one_of(&config.addresses, *address);
+    let mut doors: Vec<Door> = service
+        .external
+        .iter()
+        .map(|&address| door(address, port.port, Some(outside).filter(|_| !is_own(&address))))
+        .collect();
+    if config.proxy == Proxy::Pods {
+        return doors;
+    }
+    let own: BTreeSet<IpAddr> = service.external.iter().filter(|a| is_own(a)).map(|a| host_door(*a)).collect();
+    doors.extend(own.into_iter().map(|address| door(address, port.port, Some(outside))));
+    let served = |address: &&IpAddr| service.cluster(Family::of(**address)).next().is_some();
+    if let Some(number) = port.node_port {
+        let at: Vec<IpAddr> = config.node_port_addresses.iter().filter(served).copied().collect();
+        doors.extend(at.iter().map(|&address| door(address, number, None)));
+        let entrances: BTreeSet<IpAddr> = at.into_iter().map(host_door).collect();
+        doors.extend(entrances.into_iter().map(|address| door(address, number, Some(outside))));
+    }
+    doors
+}
+
+/// To which address the host translates what comes for one of its own.
+fn host_door(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => SERVICE_DOOR_V4.into(),
+        IpAddr::V6(_) => SERVICE_DOOR_V6.into(),
+    }
+}
