@@ -198,10 +198,8 @@ fn check_action(action: &Action, table: &Table, say: &mut dyn FnMut(String)) {
         Action::CheckPktLarger { dst, .. } => {
             check_run(&Run::from(*dst), writes, &mut |what| say(format!("measures into {what}")));
         }
-        Action::Resubmit { table: Some(id), .. } => {
-            if !tables::asked(table).any(|asked| asked.id == *id) {
-                say(format!("asks table {id}"));
-            }
+        Action::Resubmit { table: Some(id), .. } if !tables::asked(table).any(|asked| asked.id == *id) => {
+            say(format!("asks table {id}"));
         }
         Action::Learn(learn) => check_learn(learn, table, say),
         Action::Ct(ct) => {
@@ -222,7 +220,7 @@ fn check_learn(learn: &Learn, table: &Table, say: &mut dyn FnMut(String)) {
     let Some(pupil) = tables::by_id(learn.table).filter(|_| tables::taught(table).any(|t| t.id == learn.table)) else {
         return say(format!("teaches table {}", learn.table));
     };
-    if !Cookie::parse(learn.cookie).is_some_and(|cookie| pupil.rule(cookie.rule).is_some()) {
+    if Cookie::parse(learn.cookie).is_none_or(|cookie| pupil.rule(cookie.rule).is_none()) {
         say(format!("teaches {} a flow of no rule", pupil.name));
     }
     for spec in &learn.specs {
