@@ -70,6 +70,8 @@ pub enum Prereq {
     Nsh,
     /// IPv4 or IPv6 for the original direction tuple of a tracked connection.
     Ct,
+    /// The same, with its protocol (`ct_nw_proto`).
+    CtPorts,
     /// MPLS, unicast or multicast.
     Mpls,
     /// TCP over IPv4 or IPv6, no later fragment.

@@ -1,5 +1,9 @@
 //! Flows, and the messages that change them.
 
+mod check;
+
+pub use check::ActionError;
+
 use crate::action::Action;
 use crate::flow_match::Match;
 use crate::port::PortNo;

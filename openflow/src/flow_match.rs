@@ -10,6 +10,7 @@ mod check;
 mod fold;
 mod read;
 
+pub(crate) use check::Facts;
 pub use check::PrereqError;
 
 use crate::error::DecodeError;

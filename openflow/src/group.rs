@@ -91,6 +91,8 @@ impl Bucket {
 }
 
 impl Group {
+    /// The greatest number of a group or bucket.
+    pub const MAX: u32 = 0xffff_ff00;
     /// All groups, of deletions and requests.
     pub const ALL: u32 = 0xffff_fffc;
     /// No group.

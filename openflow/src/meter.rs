@@ -12,6 +12,8 @@ pub struct Meter {
 }
 
 impl Meter {
+    /// The greatest number of a meter that is not a special one.
+    pub const MAX: u32 = 0xffff_0000;
     /// The meter of packets that go to controllers by the local port.
     pub const CONTROLLER: u32 = 0xffff_fffe;
     /// The meter of the slow path.

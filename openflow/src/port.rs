@@ -49,16 +49,17 @@ impl PortNo {
     /// The port with this number or reserved name, in either case of letters; also the 16-bit numbers of reserved ports.
     pub fn parse(text: &str) -> Option<PortNo> {
         if let Ok(number) = text.parse::<u32>() {
-            return Some(if (0xff00..=0xffff).contains(&number) {
-                PortNo(number | 0xffff_0000)
-            } else {
-                PortNo(number)
-            });
+            return Some(PortNo(if (0xff00..=0xffff).contains(&number) { number | 0xffff_0000 } else { number }));
         }
         if text.eq_ignore_ascii_case("NONE") {
             return Some(PortNo::ANY);
         }
         PortNo::NAMES.iter().find(|(_, name)| name.eq_ignore_ascii_case(text)).map(|(port, _)| *port)
+    }
+
+    /// Whether a switch can have this port, or it is a reserved one: none is numbered from 0xff00 up to the reserved ones.
+    pub(crate) fn is_possible(self) -> bool {
+        self.0 < 0xff00 || self >= PortNo::MAX
     }
 
     /// The 16-bit form of Open vSwitch and OpenFlow 1.0; `None` for ports it cannot hold.

@@ -122,16 +122,19 @@ fn parse(command: &str, text: &str) -> Option<Result<Message, ParseError>> {
     }
 }
 
-/// What ovs-ofctl 3.1 gets wrong: it cuts `arp_op` to 8 bits, takes a value of these tunnel fields for its mask, and
+/// What ovs-ofctl 3.1 gets wrong: it cuts `arp_op` to 8 bits, drops bits of some tunnel fields that are to be 0, and
 /// drops without a word the ports of a tracked connection whose protocol is not given or 0, and the priority of a VLAN
 /// without the VLAN, and writes a setting of `dl_vlan` as one of `in_port`.
 fn is_fault_of_ovs_ofctl(text: &str) -> bool {
     let wide_op = text.split("arp_op=").nth(1).and_then(|t| t.split([' ', ',']).next()?.parse::<u32>().ok());
-    let tunnel = ["tun_erspan_ver=", "tun_erspan_dir=", "tun_erspan_hwid=", "tun_gtpu_flags=", "tun_gtpu_msgtype="];
+    let tunnel =
+        ["tun_erspan_ver=0", "tun_erspan_dir=0", "tun_erspan_hwid=0", "tun_gtpu_flags=0", "tun_gtpu_msgtype=0"];
+    let ends = |rest: &str| rest.starts_with([' ', ',', '/']);
+    let zero = |name: &&str| text.split(name).skip(1).any(|rest| ends(rest.strip_prefix("x0").unwrap_or(rest)));
     let ports = text.contains("ct_tp_") && !text.contains("ct_nw_proto=");
     let dropped = ports || text.contains("ct_nw_proto=0");
     let confused = text.contains("->dl_vlan") || text.contains("vlan_tci=0xe000/0xe000");
-    confused || wide_op.is_some_and(|op| op > 255) || tunnel.iter().any(|name| text.contains(name)) || dropped
+    confused || wide_op.is_some_and(|op| op > 255) || tunnel.iter().any(zero) || dropped
 }
 
 #[test]

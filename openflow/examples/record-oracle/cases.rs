@@ -41,6 +41,7 @@ fn prerequisites(prereq: Prereq) -> &'static [&'static str] {
         Prereq::Ip => &["ip,", "ipv6,", "tcp,"],
         Prereq::Nsh => &["dl_type=0x894f,", "dl_type=0x894f,nsh_mdtype=1,"],
         Prereq::Ct => &["ct_state=+trk,ip,", "ct_state=+trk,ipv6,", "ct_state=+trk,ip,ct_nw_proto=6,"],
+        Prereq::CtPorts => &["ct_state=+trk,ip,ct_nw_proto=6,", "ct_state=+trk,ipv6,ct_nw_proto=17,"],
         Prereq::Mpls => &["mpls,", "mplsm,"],
         Prereq::Tcp => &["tcp,", "tcp6,"],
         Prereq::Udp => &["udp,", "udp6,"],

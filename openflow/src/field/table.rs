@@ -196,8 +196,8 @@ fields! {
     CtNwDst "ct_nw_dst" "" 32/4 Bits Ipv4 Ct ReadOnly [("NXM_NX_CT_NW_DST", 0x0001, 121, 0x0)] 96;
     CtIpv6Dst "ct_ipv6_dst" "" 128/16 Bits Ipv6 Ct ReadOnly [("NXM_NX_CT_IPV6_DST", 0x0001, 123, 0x0)] 98;
     CtNwProto "ct_nw_proto" "" 8/1 Whole Decimal Ct ReadOnly [("NXM_NX_CT_NW_PROTO", 0x0001, 119, 0x0)] 94;
-    CtTpSrc "ct_tp_src" "" 16/2 Bits Decimal Ct ReadOnly [("NXM_NX_CT_TP_SRC", 0x0001, 124, 0x0)] 99;
-    CtTpDst "ct_tp_dst" "" 16/2 Bits Decimal Ct ReadOnly [("NXM_NX_CT_TP_DST", 0x0001, 125, 0x0)] 100;
+    CtTpSrc "ct_tp_src" "" 16/2 Bits Decimal CtPorts ReadOnly [("NXM_NX_CT_TP_SRC", 0x0001, 124, 0x0)] 99;
+    CtTpDst "ct_tp_dst" "" 16/2 Bits Decimal CtPorts ReadOnly [("NXM_NX_CT_TP_DST", 0x0001, 125, 0x0)] 100;
     Metadata "metadata" "" 64/8 Bits Hex None ReadWrite [("OXM_OF_METADATA", 0x8000, 2, 0x0)] 84;
     Reg0 "reg0" "" 32/4 Bits Hex None ReadWrite [("NXM_NX_REG0", 0x0001, 0, 0x0)] 101;
     Reg1 "reg1" "" 32/4 Bits Hex None ReadWrite [("NXM_NX_REG1", 0x0001, 1, 0x0)] 102;

@@ -31,8 +31,8 @@ impl Match {
             match field {
                 Field::VlanTci => {
                     self.put(Field::VlanVid, value & 0x1fff, mask & 0x1fff);
-                    // Without a tag there is no priority to test.
-                    let untagged = mask & TAG_PRESENT != 0 && value & TAG_PRESENT == 0;
+                    // Without a tag there is no priority to test. One that is not 0 stays, to be refused for want of a tag.
+                    let untagged = mask & TAG_PRESENT != 0 && value & TAG_PRESENT == 0 && value >> 13 == 0;
                     self.put(Field::VlanPcp, value >> 13, if mask >> 13 == 0 || untagged { 0 } else { 7 });
                 }
                 Field::DlVlan => self.put(Field::VlanVid, value | TAG_PRESENT, 0x1fff),
@@ -44,6 +44,22 @@ impl Match {
                 Field::InPort16 => self.put(Field::InPort, PortNo::from_u16(value as u16).0.into(), ones(32)),
                 _ => self.put(field, value, mask),
             }
+        }
+    }
+
+    /// Forgets what a register is tested for.
+    pub(crate) fn forget_register(&mut self, field: Field) {
+        let all = field.full_mask();
+        let clear = |m: &mut Match, pair: Field, bits: u128| {
+            if let Some((value, mask)) = m.get(pair) {
+                m.put(pair, value & !bits, mask & !bits);
+            }
+        };
+        if let Some((pair, shift)) = register(field) {
+            clear(self, pair, all << shift);
+        } else if let Some((high, low)) = double_register(field) {
+            clear(self, high, ones(64));
+            clear(self, low, ones(64));
         }
     }
 

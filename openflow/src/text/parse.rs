@@ -4,14 +4,18 @@
 //! and refused when it is encoded.
 
 mod action;
+mod encap;
 mod flow;
 mod group;
 mod learn;
 mod matching;
 mod meter;
+mod multipath;
+mod nat;
 mod pairs;
 mod value;
 
+use action::Order;
 pub use action::parse_actions;
 
 /// Why text is not what it should be.
@@ -34,6 +38,10 @@ impl ParseError {
 fn number(text: &str, max: u128) -> Result<u128, ParseError> {
     let hex = text.strip_prefix("0x").or(text.strip_prefix("0X"));
     let octal = text.strip_prefix('0').filter(|rest| !rest.is_empty());
+    // As `strtoull`, which the 64-bit numbers go through, has it: -1 is all ones.
+    if let (Some(rest), true) = (text.strip_prefix('-'), max == u64::MAX.into()) {
+        return number(rest, max).map(|n| u128::from((n as u64).wrapping_neg()));
+    }
     let read = match (hex, octal) {
         (Some(hex), _) => u128::from_str_radix(hex, 16),
         (None, Some(octal)) => u128::from_str_radix(octal, 8),
@@ -57,6 +65,17 @@ fn u32_of(text: &str) -> Result<u32, ParseError> {
 
 fn u64_of(text: &str) -> Result<u64, ParseError> {
     number(text, u64::MAX.into()).map(|n| n as u64)
+}
+
+/// The number of one table, always decimal.
+fn table_of(text: &str, order: Order) -> Result<u8, ParseError> {
+    let fits = |n: &u8| *n < 255 || order == Order::Any;
+    tables_of(text).ok().filter(fits).ok_or_else(|| ParseError::new("no table", text))
+}
+
+/// The number of a table, or 255 for all.
+fn tables_of(text: &str) -> Result<u8, ParseError> {
+    text.parse().map_err(|_| ParseError::new("no table", text))
 }
 
 fn port_of(text: &str) -> Result<crate::port::PortNo, ParseError> {

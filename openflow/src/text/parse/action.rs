@@ -1,18 +1,17 @@
 //! Actions and instructions (`ovs-actions(7)`).
 
+use super::encap::{parse_decap, parse_encap};
+use super::multipath::{parse_bundle, parse_multipath};
+use super::nat::parse_nat;
 use super::pairs::{Pair, pairs};
 use super::value::{parse_long, parse_subfield, parse_tun_metadata, parse_value};
-use super::{ParseError, named, number, port_of, u8_of, u16_of, u32_of, u64_of};
-use crate::action::{
-    Action, Bundle, Controller, Ct, Encap, EncapProperty, Multipath, Nat, NatAddrs, NatKind, Observation, Sample,
-    SampleDirection, SetField, Zone,
-};
+use super::{ParseError, number, port_of, table_of, u8_of, u16_of, u32_of, u64_of};
+use crate::action::{Action, Controller, Ct, Observation, Sample, SampleDirection, SetField, Zone};
 use crate::field::{Field, Format, Subfield};
 use crate::flow::Instructions;
 use crate::flow_match::Match;
 use crate::port::PortNo;
-use crate::text::action::{BUNDLE, ENCAP, HASH_FIELDS, MULTIPATH, REASONS};
-use std::net::IpAddr;
+use crate::text::action::REASONS;
 
 /// Reads a list of actions and instructions of a flow with this match, which settles what `mod_tp_src` and
 /// `mod_vlan_vid` mean.
@@ -20,9 +19,18 @@ use std::net::IpAddr;
 /// # Errors
 /// When the text is not such a list.
 pub fn parse_actions(text: &str, matching: &Match) -> Result<Instructions, ParseError> {
-    let protocol = matching.get(Field::IpProto).map(|(protocol, _)| protocol as u8);
-    let tagged = matching.get(Field::VlanVid).is_some_and(|(tci, mask)| tci & mask & 0x1000 != 0);
-    parse_in(text, Context { protocol, tagged })
+    parse_in(text, Context::of(matching, Order::Any))
+}
+
+/// Whether words must come in the order in which a switch runs them: `meter`, other actions, `clear_actions`,
+/// `write_actions`, `write_metadata`, `goto_table`; and `drop` alone.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Order {
+    /// As they come, which is how a dump may have them.
+    #[default]
+    Any,
+    /// As `ovs-ofctl` demands of its arguments.
+    Strict,
 }
 
 /// What is known of the packet where an action is.
@@ -31,18 +39,56 @@ pub(super) struct Context {
     protocol: Option<u8>,
     /// Whether it has a VLAN tag.
     tagged: bool,
+    /// Whether the actions are a flow's: only then can be known what its packets are.
+    in_flow: bool,
+    order: Order,
 }
 
-fn parse_in(text: &str, mut context: Context) -> Result<Instructions, ParseError> {
+impl Context {
+    /// In a flow with this match.
+    pub fn of(matching: &Match, order: Order) -> Context {
+        let protocol = matching.get(Field::IpProto).map(|(protocol, _)| protocol as u8);
+        let tagged = matching.get(Field::VlanVid).is_some_and(|(tci, mask)| tci & mask & 0x1000 != 0);
+        Context { protocol, tagged, in_flow: true, order }
+    }
+
+    /// In a bucket.
+    pub fn bucket(order: Order) -> Context {
+        Context { order, ..Context::default() }
+    }
+}
+
+/// The place of a word in the order of instructions: a later one is no lower, and equal only among actions.
+fn rank(key: &str) -> u8 {
+    match key {
+        "meter" => 0,
+        "clear_actions" => 2,
+        "write_actions" => 3,
+        "write_metadata" => 4,
+        "goto_table" => 5,
+        "instruction" => 6,
+        _ => 1,
+    }
+}
+
+/// Reads actions and instructions.
+pub(super) fn parse_in(text: &str, mut context: Context) -> Result<Instructions, ParseError> {
     let mut out = Instructions::default();
+    let (mut last, mut count, mut drops) = (None, 0, false);
     for pair in pairs(text) {
         let pair = pair?;
         let value = pair.value;
+        let next = rank(pair.key);
+        let repeats = last == Some(next) && !matches!(next, 1 | 6);
+        if context.order == Order::Strict && (last.is_some_and(|last| next < last) || repeats) {
+            return Err(ParseError::new(format!("{} out of its order or twice", pair.key), text));
+        }
+        (last, count, drops) = (Some(next), count + 1, drops || pair.key == "drop");
         match pair.key {
             "drop" => {}
             "clear_actions" => out.clear = true,
-            "write_actions" => out.write = Some(parse_list(value, context)?).filter(|list| !list.is_empty()),
-            "goto_table" => out.goto_table = Some(u8_of(value)?),
+            "write_actions" => out.write = Some(parse_nested(value, context)?).filter(|list| !list.is_empty()),
+            "goto_table" => out.goto_table = Some(table_of(value, context.order)?),
             "instruction" => out.opaque.push(parse_long(value)?.into()),
             "write_metadata" => {
                 let (metadata, mask) = match value.split_once('/') {
@@ -54,14 +100,15 @@ fn parse_in(text: &str, mut context: Context) -> Result<Instructions, ParseError
             key => {
                 parse_one(&pair, context, &mut out.apply)?;
                 match key {
-                    "push_vlan" | "mod_vlan_vid" | "mod_vlan_pcp" => context.tagged = true,
+                    "push_vlan" | "mod_vlan_vid" | "mod_vlan_pcp" => context.tagged = context.in_flow,
                     "pop_vlan" | "strip_vlan" => context.tagged = false,
                     _ => {}
                 }
             }
         }
     }
-    Ok(out)
+    let beside = drops && count > 1 && context.order == Order::Strict;
+    if beside { Err(ParseError::new("drop beside other actions", text)) } else { Ok(out) }
 }
 
 /// Reads a list of actions alone.
@@ -71,16 +118,30 @@ pub(super) fn parse_list(text: &str, context: Context) -> Result<Vec<Action>, Pa
     if instructions == only { Ok(only.apply) } else { Err(ParseError::new("an instruction among actions", text)) }
 }
 
+/// Reads a list of actions within another action, where no meter can be.
+fn parse_nested(text: &str, context: Context) -> Result<Vec<Action>, ParseError> {
+    let actions = parse_list(text, context)?;
+    let metered = actions.iter().any(|action| matches!(action, Action::Meter(_)));
+    match metered && context.order == Order::Strict {
+        true => Err(ParseError::new("a meter among actions of another action", text)),
+        false => Ok(actions),
+    }
+}
+
 /// Reads one action; some become several.
 fn parse_one(pair: &Pair<'_>, context: Context, out: &mut Vec<Action>) -> Result<(), ParseError> {
     let value = pair.value;
     let simple = match pair.key {
-        "output" => parse_output(value)?,
+        "output" => parse_output(value, context.order)?,
         "group" => Action::Group(u32_of(value)?),
         "controller" | "CONTROLLER" => parse_controller(value)?,
         "enqueue" => {
-            let (port, queue) = value.split_once([':', ',']).ok_or_else(|| ParseError::new("no queue", value))?;
-            let output = Action::Output { port: port_of(port)?, max_len: 0xffff };
+            let (port, queue) = value.split_once([':', ',', 'q']).ok_or_else(|| ParseError::new("no queue", value))?;
+            let port = port_of(port)?;
+            if port >= PortNo::MAX && !matches!(port, PortNo::IN_PORT | PortNo::LOCAL) {
+                return Err(ParseError::new("no port with queues", value));
+            }
+            let output = Action::Output { port, max_len: 0xffff };
             out.extend([Action::SetQueue(u32_of(queue)?), output, Action::PopQueue]);
             return Ok(());
         }
@@ -94,7 +155,11 @@ fn parse_one(pair: &Pair<'_>, context: Context, out: &mut Vec<Action>) -> Result
             }
             Action::Copy { src, dst }
         }
-        "push_vlan" => Action::PushVlan(u16_of(value)?),
+        "push_vlan" => match u16_of(value)? {
+            0x8100 | 0x88a8 => Action::PushVlan(u16_of(value)?),
+            ethertype if context.order == Order::Any => Action::PushVlan(ethertype),
+            _ => return Err(ParseError::new("no Ethernet type of a VLAN", value)),
+        },
         "pop_vlan" | "strip_vlan" => Action::PopVlan,
         "push_mpls" => Action::PushMpls(u16_of(value)?),
         "pop_mpls" => Action::PopMpls(u16_of(value)?),
@@ -109,8 +174,7 @@ fn parse_one(pair: &Pair<'_>, context: Context, out: &mut Vec<Action>) -> Result
         "mod_nw_tos" => Action::set(Field::IpDscp, (number(value, 0xff)? >> 2) & 0x3f),
         "mod_nw_ecn" => set(Field::IpEcn, value)?,
         "mod_nw_ttl" => Action::SetIpTtl(u8_of(value)?),
-        "mod_tp_src" => set(port_field(context.protocol, true), value)?,
-        "mod_tp_dst" => set(port_field(context.protocol, false), value)?,
+        "mod_tp_src" | "mod_tp_dst" => set_port(pair.key == "mod_tp_src", value, context)?,
         "mod_vlan_vid" | "set_vlan_vid" => {
             if pair.key == "mod_vlan_vid" && !context.tagged {
                 out.push(Action::PushVlan(0x8100));
@@ -129,33 +193,33 @@ fn parse_one(pair: &Pair<'_>, context: Context, out: &mut Vec<Action>) -> Result
         "pop_queue" => Action::PopQueue,
         "set_tunnel" | "set_tunnel64" => Action::set(Field::TunId, u64_of(value)?.into()),
         "meter" => Action::Meter(u32_of(value)?),
-        "resubmit" => parse_resubmit(value)?,
+        "resubmit" => parse_resubmit(value, context.order)?,
         "ct" => Action::from(parse_ct(value, context)?),
         "ct_clear" => Action::CtClear,
-        "nat" => Action::Nat(Box::new(parse_nat(value)?)),
-        "learn" => Action::from(super::learn::parse_learn(value)?),
+        "nat" => Action::Nat(Box::new(parse_nat(value, context.order)?)),
+        "learn" => Action::from(super::learn::parse_learn(value, context.order)?),
         "conjunction" => parse_conjunction(value)?,
-        "clone" => Action::Clone(parse_list(value, context)?),
+        "clone" => Action::Clone(parse_nested(value, context)?),
         "check_pkt_larger" => {
             let dst = pair.arrow.ok_or_else(|| ParseError::new("no destination", value))?;
             Action::CheckPktLarger { length: u16_of(value)?, dst: one_bit(dst)? }
         }
         "note" => Action::Note(parse_note(value)?),
-        "multipath" => Action::Multipath(Box::new(parse_multipath(value)?)),
+        "multipath" => Action::Multipath(Box::new(parse_multipath(value, context.order)?)),
         "bundle" | "bundle_load" => Action::Bundle(Box::new(parse_bundle(value, pair.key == "bundle_load")?)),
         "sample" => Action::Sample(Box::new(parse_sample(value)?)),
         "push" => Action::StackPush(parse_subfield(value)?),
         "pop" => Action::StackPop(parse_subfield(value)?),
         "fin_timeout" => parse_fin_timeout(value)?,
         "exit" => Action::Exit,
-        "encap" => Action::Encap(Box::new(parse_encap(value)?)),
+        "encap" => Action::Encap(Box::new(parse_encap(value, context.order)?)),
         "decap" => parse_decap(value)?,
         "dec_nsh_ttl" => Action::DecNshTtl,
         "delete_field" => Action::DeleteField(field(value)?),
         "action" => Action::Opaque(parse_long(value)?.into()),
         key => {
             let port = port_of(key).map_err(|_| ParseError::new("no action", key))?;
-            Action::output(port)
+            Action::Output { port, max_len: 0 }
         }
     };
     out.push(simple);
@@ -170,24 +234,31 @@ fn set(field: Field, text: &str) -> Result<Action, ParseError> {
     parse_value(field, text).map(|parsed| Action::set(field, parsed.value))
 }
 
-/// The port field of a protocol, TCP's if none other is known.
-fn port_field(protocol: Option<u8>, src: bool) -> Field {
-    match (protocol, src) {
+/// Sets the port of the protocol. Where none is known, as in a bucket, with the action of OpenFlow 1.1 that Open vSwitch
+/// sends then, and takes on 1.5 too.
+fn set_port(src: bool, text: &str, context: Context) -> Result<Action, ParseError> {
+    let field = match (context.protocol, src) {
+        (Some(6), true) => Field::TcpSrc,
+        (Some(6), false) => Field::TcpDst,
         (Some(17), true) => Field::UdpSrc,
         (Some(17), false) => Field::UdpDst,
         (Some(132), true) => Field::SctpSrc,
         (Some(132), false) => Field::SctpDst,
-        (_, true) => Field::TcpSrc,
-        (_, false) => Field::TcpDst,
-    }
+        _ => {
+            let ([high, low], kind) = (u16_of(text)?.to_be_bytes(), if src { 9 } else { 10 });
+            return Ok(Action::Opaque([0, kind, 0, 8, high, low, 0, 0].into()));
+        }
+    };
+    set(field, text)
 }
 
-fn one_bit(text: &str) -> Result<Subfield, ParseError> {
+/// A run of one bit.
+pub(super) fn one_bit(text: &str) -> Result<Subfield, ParseError> {
     let dst = parse_subfield(text)?;
     if dst.bits == 1 { Ok(dst) } else { Err(ParseError::new("more than one bit", text)) }
 }
 
-fn parse_output(value: &str) -> Result<Action, ParseError> {
+fn parse_output(value: &str, order: Order) -> Result<Action, ParseError> {
     if value.contains('=') {
         let (mut port, mut max_len) = (None, None);
         for pair in pairs(value) {
@@ -199,7 +270,12 @@ fn parse_output(value: &str) -> Result<Action, ParseError> {
             }
         }
         let missing = || ParseError::new("no port or max_len", value);
-        return Ok(Action::OutputTrunc { port: port.ok_or_else(missing)?, max_len: max_len.ok_or_else(missing)? });
+        let (port, max_len) = (port.ok_or_else(missing)?, max_len.ok_or_else(missing)?);
+        let odd = max_len < 14 || (port >= PortNo::MAX && !matches!(port, PortNo::IN_PORT | PortNo::LOCAL));
+        if odd && order == Order::Strict {
+            return Err(ParseError::new("fewer than 14 bytes, or no port to cut packets for", value));
+        }
+        return Ok(Action::OutputTrunc { port, max_len });
     }
     if value.contains('[') {
         return Ok(Action::OutputReg { source: parse_subfield(value)?, max_len: 0xffff });
@@ -226,7 +302,7 @@ fn parse_controller(value: &str) -> Result<Action, ParseError> {
             "id" => controller.id = u16_of(pair.value)?,
             "userdata" => controller.userdata = parse_note(pair.value)?,
             "pause" => controller.pause = true,
-            "meter_id" => controller.meter = Some(u32_of(pair.value)?),
+            "meter_id" => controller.meter = Some(u32_of(pair.value)?).filter(|id| *id != 0),
             key => return Err(ParseError::new("no argument of controller", key)),
         }
     }
@@ -262,20 +338,41 @@ fn parse_load(value: &str) -> Result<Action, ParseError> {
     let (value, dst) = value.split_once("->").ok_or_else(|| ParseError::new("no destination", value))?;
     let dst = parse_subfield(dst)?;
     if dst.field.is_tun_metadata() && dst.bits + dst.offset > 128 {
-        return Err(ParseError::new("bits beyond 128", value));
+        return load_long(number(value, crate::field::ones(dst.bits))?, dst);
     }
     let value = number(value, crate::field::ones(dst.bits))?;
     Ok(Action::load(value, dst))
 }
 
-fn parse_resubmit(value: &str) -> Result<Action, ParseError> {
+/// Sets bits of tunnel metadata beyond the 128 lowest.
+fn load_long(number: u128, dst: Subfield) -> Result<Action, ParseError> {
+    let (mut value, mut mask) = (vec![0u8; 124], vec![0u8; 124]);
+    for bit in 0..dst.bits {
+        let at = usize::from(dst.offset + bit);
+        let (byte, bit_of_byte) = (123 - at / 8, 1 << (at % 8));
+        mask[byte] |= bit_of_byte;
+        if bit < 128 && number >> bit & 1 == 1 {
+            value[byte] |= bit_of_byte;
+        }
+    }
+    if dst.bits == dst.field.bits() {
+        return Ok(Action::set(dst.field, number));
+    }
+    let from = mask.iter().position(|byte| *byte != 0).unwrap_or(0);
+    Ok(SetField::bytes(dst.field, &value[from..], Some(&mask[from..])).into())
+}
+
+fn parse_resubmit(value: &str, order: Order) -> Result<Action, ParseError> {
     let mut parts = value.split(',').map(str::trim);
     let (port, table, ct) = (parts.next().unwrap_or(""), parts.next(), parts.next());
     let in_port = if port.is_empty() { None } else { Some(port_of(port)?).filter(|p| *p != PortNo::IN_PORT) };
     let table = match table {
         None | Some("") => Some(0xff),
-        Some(table) => Some(u8_of(table)?),
+        Some(table) => Some(table_of(table, order)?),
     };
+    if in_port.is_none() && table == Some(0xff) && order == Order::Strict {
+        return Err(ParseError::new("neither port nor table", value));
+    }
     match ct {
         None | Some("ct") => Ok(Action::Resubmit { in_port, table, ct: ct.is_some() }),
         Some(other) => Err(ParseError::new("no argument of resubmit", other)),
@@ -289,11 +386,12 @@ fn parse_ct(value: &str, context: Context) -> Result<Ct, ParseError> {
         match pair.key {
             "commit" => ct.commit = true,
             "force" => ct.force = true,
-            "table" => ct.table = Some(u8_of(pair.value)?),
+            "table" => ct.table = Some(table_of(pair.value, context.order)?),
             "zone" if pair.value.contains('[') => ct.zone = Zone::Field(parse_subfield(pair.value)?),
             "zone" => ct.zone = Zone::Const(u16_of(pair.value)?),
-            "nat" => ct.nat = Some(parse_nat(pair.value)?),
-            "exec" => ct.exec = parse_list(pair.value, context)?,
+            "nat" if ct.nat.is_some() => return Err(ParseError::new("nat twice", value)),
+            "nat" => ct.nat = Some(parse_nat(pair.value, context.order)?),
+            "exec" => ct.exec = parse_exec(pair.value, context)?,
             "alg" => {
                 let named = [("ftp", 21), ("tftp", 69)].iter().find(|(name, _)| *name == pair.value).map(|a| a.1);
                 ct.alg = named.map_or_else(|| u16_of(pair.value), Ok)?;
@@ -301,53 +399,22 @@ fn parse_ct(value: &str, context: Context) -> Result<Ct, ParseError> {
             key => return Err(ParseError::new("no argument of ct", key)),
         }
     }
-    Ok(ct)
+    let bare = ct.force && !ct.commit && context.order == Order::Strict;
+    if bare { Err(ParseError::new("force without commit", value)) } else { Ok(ct) }
 }
 
-fn parse_nat(value: &str) -> Result<Nat, ParseError> {
-    let mut nat = Nat::default();
-    for pair in pairs(value) {
-        let pair = pair?;
-        match pair.key {
-            "src" => nat.kind = NatKind::Src,
-            "dst" => nat.kind = NatKind::Dst,
-            "persistent" => nat.persistent = true,
-            "hash" => nat.hash = true,
-            "random" => nat.random = true,
-            key => return Err(ParseError::new("no argument of nat", key)),
-        }
-        if matches!(pair.key, "src" | "dst") && !pair.value.is_empty() {
-            parse_range(pair.value, &mut nat)?;
-        }
-    }
-    Ok(nat)
-}
-
-/// `addr[-addr][:port[-port]]`, IPv6 addresses in brackets when ports follow.
-fn parse_range(text: &str, nat: &mut Nat) -> Result<(), ParseError> {
-    let bad = || ParseError::new("no address", text);
-    let is_v4 = text.contains('.') && !text.starts_with('[') && text.matches(':').count() < 2;
-    let ports_at = if is_v4 { text.find(':') } else { text.rfind("]:").map(|at| at + 1) };
-    let (addresses, ports) = match ports_at {
-        Some(at) => (&text[..at], Some(&text[at + 1..])),
-        None => (text, None),
-    };
-    let mut ends = addresses.split('-').map(|a| a.trim_matches(['[', ']']).parse::<IpAddr>().map_err(|_| bad()));
-    let (min, max) = (ends.next().ok_or_else(bad)??, ends.next().transpose()?);
-    nat.addrs = Some(match (min, max) {
-        (IpAddr::V4(min), None) => NatAddrs::V4(min, None),
-        (IpAddr::V4(min), Some(IpAddr::V4(max))) => NatAddrs::V4(min, Some(max)),
-        (IpAddr::V6(min), None) => NatAddrs::V6(min, None),
-        (IpAddr::V6(min), Some(IpAddr::V6(max))) => NatAddrs::V6(min, Some(max)),
-        _ => return Err(bad()),
-    });
-    if let Some(ports) = ports {
-        nat.ports = Some(match ports.split_once('-') {
-            Some((min, max)) => (u16_of(min)?, Some(u16_of(max)?)),
-            None => (u16_of(ports)?, None),
+/// Actions on the connection: they set its mark or label.
+fn parse_exec(value: &str, context: Context) -> Result<Vec<Action>, ParseError> {
+    let actions = parse_list(value, context)?;
+    let of_connection = |field| matches!(field, Field::CtMark | Field::CtLabel);
+    let fits = context.order == Order::Any
+        || actions.iter().all(|action| match action {
+            Action::SetField(set) => of_connection(set.field()),
+            Action::Copy { dst, .. } => of_connection(dst.field),
+            Action::Nat(_) => true,
+            _ => false,
         });
-    }
-    Ok(())
+    if fits { Ok(actions) } else { Err(ParseError::new("not on ct_mark or ct_label alone", value)) }
 }
 
 fn parse_conjunction(value: &str) -> Result<Action, ParseError> {
@@ -369,42 +436,6 @@ fn parse_note(text: &str) -> Result<Vec<u8>, ParseError> {
         return Err(bad());
     }
     (0..digits.len() / 2).map(|i| u8::from_str_radix(&digits[2 * i..2 * i + 2], 16).map_err(|_| bad())).collect()
-}
-
-fn parse_multipath(value: &str) -> Result<Multipath, ParseError> {
-    let parts: Vec<_> = value.split([',', ' ']).filter(|p| !p.is_empty()).collect();
-    let [fields, basis, algorithm, links, arg, dst] = parts[..] else {
-        return Err(ParseError::new("not six arguments of multipath", value));
-    };
-    let links = number(links, 65536)?;
-    Ok(Multipath {
-        fields: named("hash", fields, HASH_FIELDS)?,
-        basis: u16_of(basis)?,
-        algorithm: named("algorithm", algorithm, MULTIPATH)?,
-        max_link: links.checked_sub(1).ok_or_else(|| ParseError::new("no links", value))? as u16,
-        arg: u32_of(arg)?,
-        dst: parse_subfield(dst)?,
-    })
-}
-
-fn parse_bundle(value: &str, load: bool) -> Result<Bundle, ParseError> {
-    let (head, members) = value
-        .split_once("members:")
-        .or(value.split_once("slaves:"))
-        .ok_or_else(|| ParseError::new("no members", value))?;
-    let parts: Vec<_> = head.split([',', ' ']).filter(|p| !p.is_empty()).collect();
-    let (fields, basis, algorithm, dst) = match (&parts[..], load) {
-        ([fields, basis, algorithm, "ofport"], false) => (fields, basis, algorithm, None),
-        ([fields, basis, algorithm, "ofport", dst], true) => (fields, basis, algorithm, Some(parse_subfield(dst)?)),
-        _ => return Err(ParseError::new("wrong arguments of bundle", value)),
-    };
-    Ok(Bundle {
-        fields: named("hash", fields, HASH_FIELDS)?,
-        basis: u16_of(basis)?,
-        algorithm: named("algorithm", algorithm, BUNDLE)?,
-        dst,
-        members: members.split([',', ' ']).filter(|m| !m.is_empty()).map(port_of).collect::<Result<_, _>>()?,
-    })
 }
 
 fn parse_sample(value: &str) -> Result<Sample, ParseError> {
@@ -442,53 +473,4 @@ fn parse_fin_timeout(value: &str) -> Result<Action, ParseError> {
         }
     }
     Ok(Action::FinTimeout { idle, hard })
-}
-
-fn parse_encap(value: &str) -> Result<Encap, ParseError> {
-    let (name, arguments) = match value.split_once('(') {
-        Some((name, arguments)) => {
-            (name, arguments.strip_suffix(')').ok_or_else(|| ParseError::new("no closing parenthesis", value))?)
-        }
-        None => (value, ""),
-    };
-    let packet_type = named("header", name, ENCAP)?;
-    let mut properties = Vec::new();
-    for pair in pairs(arguments) {
-        let pair = pair?;
-        properties.push(match pair.key {
-            "md_type" => EncapProperty { class: 4, kind: 1, data: vec![u8_of(pair.value)?] },
-            "tlv" => parse_tlv(pair.value)?,
-            key => return Err(ParseError::new("no property of encap", key)),
-        });
-    }
-    Ok(Encap { packet_type, header_size: 0, properties })
-}
-
-fn parse_tlv(value: &str) -> Result<EncapProperty, ParseError> {
-    let parts: Vec<_> = value.split(',').collect();
-    let [class, kind, bytes] = parts[..] else { return Err(ParseError::new("no tlv(class,type,value)", value)) };
-    let bytes = parse_long(bytes)?;
-    let mut data = u16_of(class)?.to_be_bytes().to_vec();
-    data.extend([u8_of(kind)?, bytes.len() as u8]);
-    data.extend(&bytes);
-    data.resize(4 + bytes.len().next_multiple_of(8), 0);
-    Ok(EncapProperty { class: 4, kind: 2, data })
-}
-
-fn parse_decap(value: &str) -> Result<Action, ParseError> {
-    if value.is_empty() {
-        return Ok(Action::Decap(0xfffe));
-    }
-    let bad = || ParseError::new("no packet_type(ns=,type=)", value);
-    let inside = value.strip_prefix("packet_type(").and_then(|v| v.strip_suffix(')')).ok_or_else(bad)?;
-    let (mut namespace, mut kind) = (0, 0);
-    for pair in pairs(inside) {
-        let pair = pair?;
-        match pair.key {
-            "ns" => namespace = u16_of(pair.value)?,
-            "type" => kind = u16_of(pair.value)?,
-            _ => return Err(bad()),
-        }
-    }
-    Ok(Action::Decap(u32::from(namespace) << 16 | u32::from(kind)))
 }

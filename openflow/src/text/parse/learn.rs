@@ -1,19 +1,20 @@
 //! The action `learn`.
 
+use super::action::{Order, one_bit};
 use super::pairs::pairs;
 use super::value::{parse_subfield, parse_value};
-use super::{ParseError, number, u8_of, u16_of, u32_of, u64_of};
+use super::{ParseError, number, table_of, u16_of, u32_of, u64_of};
 use crate::action::{Learn, LearnDst, LearnSpec, LearnSrc};
 use crate::field::{Field, ones};
 
 /// Reads the arguments of `learn`.
-pub(super) fn parse_learn(value: &str) -> Result<Learn, ParseError> {
+pub(super) fn parse_learn(value: &str, order: Order) -> Result<Learn, ParseError> {
     let mut learn = Learn::default();
     for pair in pairs(value) {
         let pair = pair?;
         let value = pair.value;
         match pair.key {
-            "table" => learn.table = u8_of(value)?,
+            "table" => learn.table = table_of(value, order)?,
             "idle_timeout" => learn.idle_timeout = u16_of(value)?,
             "hard_timeout" => learn.hard_timeout = u16_of(value)?,
             "fin_idle_timeout" => learn.fin_idle_timeout = u16_of(value)?,
@@ -23,7 +24,9 @@ pub(super) fn parse_learn(value: &str) -> Result<Learn, ParseError> {
             "send_flow_rem" => learn.send_flow_removed = true,
             "delete_learned" => learn.delete_learned = true,
             "limit" => learn.limit = u32_of(value)?,
-            "result_dst" => learn.result_dst = Some(parse_subfield(value)?),
+            "result_dst" => {
+                learn.result_dst = Some(if order == Order::Any { parse_subfield(value)? } else { one_bit(value)? })
+            }
             "load" => learn.specs.push(parse_spec_load(value)?),
             "output" => {
                 let src = parse_subfield(value)?;

@@ -1,8 +1,9 @@
 //! Matches.
 
+use super::action::Order;
 use super::value::{parse_tun_metadata, parse_value};
 use super::{ParseError, number, pairs::pairs};
-use crate::field::{Field, Prereq};
+use crate::field::{Field, MaskRule, Prereq};
 use crate::flow_match::Match;
 use std::str::FromStr;
 
@@ -31,6 +32,11 @@ const SHORT: &[(&str, u16, Option<u8>)] = &[
     ("mplsm", 0x8848, None),
 ];
 
+/// Fields of which Open vSwitch (3.1 at least), given a value, tests only the bits that are 1, whether the value comes as
+/// text or in a message. They are read as what the switch makes of them.
+const ONES_ONLY: [Field; 5] =
+    [Field::TunErspanVer, Field::TunErspanDir, Field::TunErspanHwid, Field::TunGtpuFlags, Field::TunGtpuMsgtype];
+
 /// A term that was read, before its field is settled.
 enum Term {
     Number {
@@ -51,9 +57,15 @@ enum Term {
 #[derive(Default)]
 pub(super) struct MatchReader {
     terms: Vec<Term>,
+    order: Order,
 }
 
 impl MatchReader {
+    /// With what `ovs-ofctl` demands of its arguments, or without.
+    pub fn new(order: Order) -> MatchReader {
+        MatchReader { order, ..MatchReader::default() }
+    }
+
     /// Takes a term if it is one; gives whether it was.
     pub fn take(&mut self, key: &str, value: &str) -> Result<bool, ParseError> {
         if let Some((_, ethertype, protocol)) = SHORT.iter().find(|s| s.0 == key && value.is_empty()) {
@@ -105,7 +117,21 @@ impl MatchReader {
             };
         }
         let parsed = parse_value(field, text)?;
-        let mask = parsed.mask.unwrap_or(field.exact_mask());
+        let mut mask = parsed.mask.unwrap_or(field.exact_mask());
+        let partial = mask & field.full_mask() != field.full_mask() && mask != 0;
+        let strict = self.order == Order::Strict;
+        if partial && field.info().mask == MaskRule::Whole && strict {
+            return Err(ParseError::new("a mask of a field that has none", text));
+        }
+        if ONES_ONLY.contains(&field) && strict {
+            mask &= parsed.value;
+            if mask == 0 && parsed.mask != Some(0) {
+                return Err(ParseError::new("Open vSwitch cannot test bits of this field for 0", text));
+            }
+        }
+        if field == Field::ArpOp && parsed.value > 0xff && strict {
+            return Err(ParseError::new("more than 255", text));
+        }
         self.terms.push(Term::Number { field, value: parsed.value, mask });
         Ok(())
     }
@@ -141,14 +167,14 @@ impl MatchReader {
                 // What other fields imply is not said.
                 Term::Number { field: Field::PacketType, value: 0, .. } if ethernet => {}
                 Term::Number { field, value, mask } => {
-                    let field = settle(field, arp, protocol);
+                    let settled = settle(field, arp, protocol);
+                    let whole = mask & field.exact_mask() == field.exact_mask();
+                    let mask = if settled != field && whole { settled.exact_mask() } else { mask };
+                    let field = settled;
                     let room = field.full_mask() | field.exact_mask();
-                    if (value | mask) & !room != 0 && field != Field::VlanTci {
-                        let (value, mask) = (value & room, mask & room);
-                        matching.set(field, value, mask);
-                    } else {
-                        matching.set(field, value, mask);
-                    }
+                    // As in `ovs-ofctl`, the last word on a field counts.
+                    matching.forget_register(field);
+                    matching.set(field, value & room, mask & room);
                 }
                 Term::Bytes { field, value, mask } => matching = matching.with_bytes(field, &value, mask.as_deref()),
                 Term::Opaque(entry) => {
@@ -156,6 +182,10 @@ impl MatchReader {
                     matching = Match::from_oxm(&whole).map_err(|e| ParseError::new(e.to_string(), "oxm"))?;
                 }
             }
+        }
+        // A test of no bits of an Ethernet field says still that there is Ethernet.
+        if ethernet && matching.iter().all(|term| term.field.info().prereq == Prereq::None) {
+            matching.set(Field::PacketType, 0, Field::PacketType.exact_mask());
         }
         Ok(matching)
     }

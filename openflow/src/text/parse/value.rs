@@ -18,9 +18,10 @@ pub(super) fn parse_value(field: Field, text: &str) -> Result<Parsed, ParseError
     let flags = |names, all| parse_flags(names, all, text).map(|(value, mask)| Parsed { value, mask: Some(mask) });
     match field.info().format {
         Format::CtState => flags(CT_STATE, 0xff),
-        Format::TunFlags if text.starts_with(['+', '-']) => flags(TUN_FLAGS, 1),
+        Format::TunFlags if text.starts_with(['+', '-']) || text.contains('/') => flags(TUN_FLAGS, 1),
         Format::TunFlags => whole(parse_flags(TUN_FLAGS, 1, text)?.0),
         Format::TcpFlags => match parse_flags(TCP_FLAGS, 0xffff, text)? {
+            (value, _) if value > 0xfff => Err(ParseError::new("no such TCP flag", text)),
             (value, 0xffff) => whole(value),
             (value, mask) => Ok(Parsed { value, mask: Some(mask) }),
         },
