@@ -119,6 +119,13 @@ impl Switch {
         self.tables.entry(flow.table).or_default().insert(flow);
     }
 
+    /// Takes a flow out: one that has expired, or was deleted.
+    pub fn take(&mut self, flow: &Flow) {
+        if let Some(table) = self.tables.get_mut(&flow.table) {
+            table.remove(flow);
+        }
+    }
+
     /// With these groups.
     pub fn groups(mut self, groups: impl IntoIterator<Item = Group>) -> Switch {
         self.groups.extend(groups.into_iter().map(|group| (group.id, group)));

@@ -37,6 +37,13 @@ impl Classifier {
         shapes[index].flows.insert(values, flow);
     }
 
+    /// Takes the flow of this priority and match out.
+    pub fn remove(&mut self, flow: &Flow) {
+        for shape in self.levels.get_mut(&flow.priority).into_iter().flatten() {
+            shape.flows.retain(|_, other| other.matching != flow.matching);
+        }
+    }
+
     /// The flow that takes a packet.
     pub fn lookup(&self, packet: &Packet) -> Option<&Flow> {
         for shapes in self.levels.values().rev() {

@@ -7,6 +7,7 @@ pub mod cases;
 pub mod cluster;
 pub mod policy;
 pub mod selector;
+pub mod service;
 
 pub use cases::{Case, Question};
 pub use cluster::{Cluster, Endpoint, Packet};
