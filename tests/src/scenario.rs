@@ -17,6 +17,7 @@ mod verdict;
 
 pub use node::Node;
 pub use packet::Packet;
+pub use service::Service;
 pub use text::packet_text;
 pub use verdict::verdict;
 

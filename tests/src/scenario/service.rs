@@ -54,6 +54,11 @@ impl Service {
         objects
     }
 
+    /// Takes the endpoint away that is at `ADDRESS PORT`.
+    pub fn remove(&mut self, end: &str) {
+        self.endpoints.retain(|text| !text.contains(&format!(" {end} ")));
+    }
+
     /// Whether it has an address.
     pub fn is_at(&self, address: &str) -> bool {
         self.addresses.iter().chain(&self.external).any(|own| own == address)
