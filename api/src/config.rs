@@ -19,6 +19,9 @@ pub struct ControllerConfig {
     /// Seconds that an address rests before it is given to another pod: `30s`, `500ms`, `2m`, or a number of seconds.
     #[serde(with = "duration")]
     pub quiet_time: std::time::Duration,
+    /// How long a pod waits at most for the nodes whose policies have to know its new identity: `2s`.
+    #[serde(with = "duration")]
+    pub identity_wait: std::time::Duration,
     /// Services: who serves them, and at which addresses.
     pub services: ServicesConfig,
 }
@@ -30,6 +33,7 @@ impl Default for ControllerConfig {
             encapsulation: Tunnel::Geneve,
             mtu: 0,
             quiet_time: std::time::Duration::from_secs(30),
+            identity_wait: std::time::Duration::from_secs(2),
             services: ServicesConfig::default(),
         }
     }
@@ -129,7 +133,7 @@ pub enum ConfigError {
 
 /// The keys that exist, by place; `""` is the top. Derived types refuse nothing, so that this one table does.
 const KEYS: &[(&str, &[&str])] = &[
-    ("", &["defaultSubnet", "encapsulation", "mtu", "quietTime", "services"]),
+    ("", &["defaultSubnet", "encapsulation", "mtu", "quietTime", "identityWait", "services"]),
     ("defaultSubnet", &["name", "cidrs", "gateways", "reserved", "blockSize", "namespaces", "natOutgoing"]),
     ("services", &["proxy", "externalIPs", "nodePortAddresses"]),
     ("defaultSubnet.blockSize", &["ipv4", "ipv6"]),

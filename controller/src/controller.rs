@@ -19,6 +19,7 @@ use crate::metrics::{Metrics, OfKind};
 use crate::notice::Recorder;
 use crate::session::Sessions;
 use crate::source::{Cause, Source, Trouble};
+use crate::wait::Waits;
 use crate::watch::source_kind;
 
 /// What the controller acts through.
@@ -33,6 +34,8 @@ pub struct Hands {
     pub metrics: Arc<Metrics>,
     /// What is still awaited before this replica can serve.
     pub readiness: watch::Sender<Vec<&'static str>>,
+    /// How long nodes are waited for that have to know of a new identity.
+    pub patience: Duration,
 }
 
 /// The state of the loop.
@@ -41,6 +44,7 @@ pub struct Controller {
     network: Network,
     sessions: Sessions,
     asks: Asks,
+    waits: Waits,
     clock: Clock,
     /// Kinds whose first list is not complete yet.
     awaited: BTreeSet<Kind>,
@@ -73,6 +77,7 @@ impl Controller {
     pub fn new(network: Network, clock: Clock, hands: Hands) -> Self {
         let awaited: BTreeSet<Kind> = Kind::ALL.into();
         let controller = Controller {
+            waits: Waits::new(hands.patience),
             hands,
             network,
             sessions: Sessions::default(),
@@ -150,7 +155,8 @@ impl Controller {
     /// When a turn is due without any event.
     pub fn due(&self) -> Option<Instant> {
         let tick = self.network.next_tick().filter(|_| self.is_synced()).map(|tick| self.clock.instant(tick));
-        [tick, self.hands.writer.due(), self.asks.due(), Some(self.review)].into_iter().flatten().min()
+        let own = [self.hands.writer.due(), self.asks.due(), self.waits.due(), Some(self.review)];
+        own.into_iter().chain([tick]).flatten().min()
     }
 
     fn is_synced(&self) -> bool {
@@ -242,6 +248,7 @@ impl Controller {
         match message.message {
             Some(Message::Ack(ack)) => {
                 let acked = self.sessions.ack(id, ack.revision, ack.problems);
+                self.waits.realized(&node, acked.realized);
                 for problem in acked.new_problems {
                     warn!(node = %node, key = problem.key, reason = problem.reason, "not realized: {}", problem.message);
                 }
@@ -292,18 +299,43 @@ impl Controller {
         let is_node_gone = feed.iter().any(|fed| matches!(fed, Fed::Delete(key) if key.kind == Kind::Node));
         let effects = self.network.apply_all([Fed::Tick(self.clock.now())].into_iter().chain(feed));
         self.pass_on(effects);
+        self.go_on();
         if is_node_gone {
             let nodes = self.network.nodes().into_iter().map(|node| node.node).collect();
             self.sessions.forget_all_but(&nodes);
         }
         if is_first {
             info!("all first lists are complete; serving");
+            self.network.stage();
             self.sessions.ask_all_for_room();
+        }
+    }
+
+    /// What has waited for nodes goes on, and what follows from it, as far as nobody has to be waited for.
+    fn go_on(&mut self) {
+        loop {
+            let over = self.waits.over();
+            if over.is_empty() {
+                return;
+            }
+            for over in &over {
+                self.hands.metrics.identity_wait_seconds.observe(over.waited.as_secs_f64());
+                if !over.late.is_empty() {
+                    self.hands.metrics.identity_waits_late.inc();
+                    let nodes: Vec<&str> = over.late.iter().map(|node| &**node).collect();
+                    warn!(nodes = nodes.join(" "), "new identities are used before these nodes have confirmed them");
+                }
+            }
+            let effects = self.network.apply_all(over.into_iter().map(|over| Fed::Confirmed(over.ticket)));
+            self.pass_on(effects);
         }
     }
 
     fn pass_on(&mut self, effects: Effects) {
         self.sessions.changed(&effects);
+        for wait in effects.waits {
+            self.waits.begin(wait, |node| self.sessions.owed(node));
+        }
         self.hands.writer.want(effects.writes);
         let now = Instant::now();
         self.untold.extend(effects.notices.into_iter().map(|notice| (now, Untold::Notice(notice))));

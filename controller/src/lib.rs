@@ -24,4 +24,5 @@ pub mod run;
 pub mod serve;
 pub mod session;
 pub mod source;
+pub mod wait;
 pub mod watch;

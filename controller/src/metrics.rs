@@ -46,6 +46,10 @@ pub struct Metrics {
     pub delta_objects: Counter,
     /// Seconds from a change of a node's state to the agent's ack.
     pub realize_seconds: Histogram,
+    /// Seconds that new identities waited for the nodes that have to know them.
+    pub identity_wait_seconds: Histogram,
+    /// Waits that ended before all nodes had confirmed.
+    pub identity_waits_late: Counter,
     /// Nodes whose switch has not confirmed the newest revision.
     pub nodes_behind: Gauge,
     /// Objects that nodes could not realize.
@@ -69,6 +73,8 @@ impl Default for Metrics {
             deltas: Counter::default(),
             delta_objects: Counter::default(),
             realize_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 14)),
+            identity_wait_seconds: Histogram::new(exponential_buckets(0.000_5, 2.0, 14)),
+            identity_waits_late: Counter::default(),
             nodes_behind: Gauge::default(),
             node_problems: Gauge::default(),
             refused_clients: Counter::default(),
@@ -91,6 +97,9 @@ impl Metrics {
         r.register("deltas", "Deltas sent to agents", self.deltas.clone());
         r.register("delta_objects", "Objects set or removed in deltas", self.delta_objects.clone());
         r.register("realize_seconds", "From a change of a node's state to its ack", self.realize_seconds.clone());
+        let (seconds, late) = (self.identity_wait_seconds.clone(), self.identity_waits_late.clone());
+        r.register("identity_wait_seconds", "Time that new identities waited for nodes to confirm them", seconds);
+        r.register("identity_waits_late", "Such waits that ended before all nodes had confirmed", late);
         r.register("nodes_behind", "Connected nodes without the newest revision", self.nodes_behind.clone());
         r.register("node_problems", "Objects that nodes could not realize", self.node_problems.clone());
         r.register("clients_refused", "Clients refused for their certificate", self.refused_clients.clone());

@@ -76,6 +76,7 @@ pub async fn serve(setup: Setup, stop: impl Future<Output = ()>) -> anyhow::Resu
     let (readiness, is_ready) = watch::channel(Vec::new());
     let metrics = Arc::new(Metrics::default());
     let clock = Clock::default();
+    let patience = setup.config.identity_wait;
     let network = Network::new(setup.config, clock.now())
         .map_err(|problem| anyhow::anyhow!("the configured default subnet cannot be used: {}", problem.message))?;
     let source = setup.source;
@@ -83,8 +84,14 @@ pub async fn serve(setup: Setup, stop: impl Future<Output = ()>) -> anyhow::Resu
     let ends =
         Ends { source: source.clone(), events: events.clone(), tenure: tenure.clone(), metrics: metrics.clone() };
     let recorder = Recorder::start(source.clone(), setup.candidate.replica.clone());
-    let hands =
-        Hands { source: source.clone(), writer: Writer::new(ends), recorder, metrics: metrics.clone(), readiness };
+    let hands = Hands {
+        source: source.clone(),
+        writer: Writer::new(ends),
+        recorder,
+        metrics: metrics.clone(),
+        readiness,
+        patience,
+    };
     let mut controller = Controller::new(network, clock, hands);
     watches::start(&source, &events);
     let tls = setup.pki.server().context("preparing TLS")?;

@@ -18,8 +18,9 @@ use tokio::sync::oneshot;
 use crate::event::SessionId;
 
 /// All nodes that were heard of.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Sessions {
+    started: Instant,
     nodes: BTreeMap<Name, Node>,
     by_id: HashMap<SessionId, Name>,
 }
@@ -35,7 +36,12 @@ struct Node {
     problems: Vec<Problem>,
     version: String,
     session: Option<Session>,
+    /// When the last stream ended.
+    lost: Option<Instant>,
 }
+
+/// An agent that was there so long ago may be back at once: it is being upgraded, or this replica is.
+const BACK_SOON: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 struct Session {
@@ -51,9 +57,17 @@ struct Session {
     asked: HashMap<u64, oneshot::Sender<Answer>>,
 }
 
+impl Default for Sessions {
+    fn default() -> Self {
+        Sessions { started: Instant::now(), nodes: BTreeMap::new(), by_id: HashMap::new() }
+    }
+}
+
 /// What an ack tells.
 #[derive(Debug, Default)]
 pub struct Acked {
+    /// The highest revision that the node has in its switch.
+    pub realized: u64,
     /// How long the node was behind, where it has caught up now.
     pub caught_up_after: Option<Duration>,
     /// What it could not realize, and could before.
@@ -89,13 +103,21 @@ impl Sessions {
     /// A stream has ended. Returns its node, unless a newer stream has taken its place.
     pub fn close(&mut self, id: SessionId) -> Option<Name> {
         let name = self.by_id.remove(&id)?;
-        self.nodes.get_mut(&name)?.session = None;
+        let node = self.nodes.get_mut(&name)?;
+        (node.session, node.lost) = (None, Some(Instant::now()));
         Some(name)
     }
 
     /// The node of a stream.
     pub fn node_of(&self, id: SessionId) -> Option<&Name> {
         self.by_id.get(&id)
+    }
+
+    /// The revision that a node still has to confirm; `None`: nothing, or its agent is not here and not expected.
+    pub fn owed(&self, node: &Name) -> Option<u64> {
+        let node = self.nodes.get(node).filter(|node| node.realized < node.wanted)?;
+        let lost = node.lost.unwrap_or(self.started);
+        (node.session.is_some() || lost.elapsed() < BACK_SOON).then_some(node.wanted)
     }
 
     /// Streams that are open.
@@ -193,7 +215,7 @@ impl Sessions {
         node.problems = problems;
         let has_caught_up = node.realized == node.wanted;
         let since = if has_caught_up { node.behind_since.take() } else { None };
-        Acked { caught_up_after: since.map(|since| since.elapsed()), new_problems: new }
+        Acked { realized: node.realized, caught_up_after: since.map(|since| since.elapsed()), new_problems: new }
     }
 
     /// Sends a question to a node's agent; the answer goes to `reply`. False: it is not connected here.

@@ -33,6 +33,8 @@ pub enum Event {
         /// The node.
         node: Name,
     },
+    /// The nodes that a [`Wait`] names have confirmed what they had been told by then, or need not be waited for any longer.
+    Confirmed(Ticket),
     /// This replica leads, or follows.
     Role(Role),
     /// What the clock says. Time never goes backwards: an earlier value is ignored.
@@ -61,13 +63,29 @@ pub struct Effects {
     pub writes: BTreeSet<ObjectKey>,
     /// What people should be told (Kubernetes Events). Only the leader writes them.
     pub notices: Vec<Notice>,
+    /// What goes on only when nodes have confirmed these effects.
+    pub waits: Vec<Wait>,
 }
 
 impl Effects {
     /// Nothing changed.
     pub fn is_empty(&self) -> bool {
-        self.local.is_empty() && self.shared.is_empty() && self.writes.is_empty() && self.notices.is_empty()
+        let told = self.local.is_empty() && self.shared.is_empty() && self.notices.is_empty();
+        told && self.writes.is_empty() && self.waits.is_empty()
     }
+}
+
+/// Names a [`Wait`].
+pub type Ticket = u64;
+
+/// Make before break: something waits until these nodes have what these effects tell them. The caller answers with
+/// [`Event::Confirmed`], at once where there is nobody to wait for, and in any case after a bounded time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wait {
+    /// To answer with.
+    pub ticket: Ticket,
+    /// Who has to confirm.
+    pub nodes: BTreeSet<Name>,
 }
 
 /// Who had a shared object before and who has it now.

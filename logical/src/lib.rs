@@ -21,6 +21,7 @@ mod digest;
 pub mod event;
 pub mod fact;
 mod identity;
+mod moves;
 pub mod network;
 mod numbers;
 mod plan;
@@ -38,7 +39,7 @@ mod time;
 mod view;
 mod want;
 
-pub use event::{Change, Effects, Event, NodeDelta, Notice, Role, Shared, Write};
+pub use event::{Change, Effects, Event, NodeDelta, Notice, Role, Shared, Ticket, Wait, Write};
 pub use fact::{
     AddressBlock, EndpointSlice, Fact, FactError, Kind, Namespace, NetworkPolicy, Node, ObjectKey, Pod, Service,
     StaticAddress, Subnet,

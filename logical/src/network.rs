@@ -6,6 +6,7 @@
 mod blocks;
 mod ingest;
 mod inspect;
+mod moves;
 mod pods;
 mod policy;
 mod settle;
@@ -23,6 +24,7 @@ use crate::book::Book;
 use crate::event::{Effects, Event, NodeDelta, Role, Write};
 use crate::fact::{Namespace, Node, ObjectKey};
 use crate::identity::Identities;
+use crate::moves::Moves;
 use crate::pods::Pods;
 use crate::policy::Policies;
 use crate::ports::Ports;
@@ -54,6 +56,7 @@ pub struct Network {
     // What follows from them.
     identities: Identities,
     policies: Policies,
+    moves: Moves,
     effective: BTreeMap<Name, Effective>,
     release: Release,
     /// Pods that wait for addresses, by subnet.
@@ -93,6 +96,7 @@ impl Network {
             book: Book::default(),
             ports: Ports::default(),
             policies: Policies::default(),
+            moves: Moves::default(),
             services: Services::new(&config.services),
             identities: Identities::new(config.encapsulation),
             effective: BTreeMap::new(),
@@ -157,7 +161,7 @@ impl Network {
 
     /// When time alone will change something: the caller sends a [`Event::Tick`] then at the latest.
     pub fn next_tick(&self) -> Option<Millis> {
-        self.release.next().into_iter().chain(self.block_timers.next()).min()
+        self.release.next().into_iter().chain(self.block_timers.next()).chain(self.moves.due()).min()
     }
 
     /// Names of the nodes of the cluster.

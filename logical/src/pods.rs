@@ -67,8 +67,7 @@ impl Pods {
             }
             let same = old.as_ref().filter(|old| old.fact.uid == fact.uid);
             let told = same.and_then(|old| old.told.clone());
-            let (place, published) =
-                old.as_ref().map_or((None, None), |old| (old.place.clone(), old.published.clone()));
+            let (place, published) = same.map_or((None, None), |old| (old.place.clone(), old.published.clone()));
             self.all.insert(id.clone(), PodState { fact, node, place, published, told });
         }
         old
@@ -81,10 +80,6 @@ impl Pods {
 
     pub fn get(&self, id: &str) -> Option<&PodState> {
         self.all.get(id)
-    }
-
-    pub fn contains(&self, id: &str) -> bool {
-        self.all.contains_key(id)
     }
 
     pub fn get_mut(&mut self, id: &str) -> Option<&mut PodState> {

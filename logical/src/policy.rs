@@ -20,6 +20,7 @@ use crate::fact::{Kind, Namespace, NetworkPolicy, ObjectKey};
 use crate::identity::{Identities, Identity, IdentityId, Reach};
 use crate::numbers::{Numbers, push_part};
 use crate::problem::Problem;
+use crate::span::{Spans, Thing};
 
 use self::compile::{Compiled, Direction, Ports, Rule, Source};
 use self::group::{GroupId, Groups};
@@ -33,8 +34,10 @@ type PeersId = u32;
 pub(crate) struct Policies {
     ids: HashMap<Name, PolicyId>,
     all: HashMap<PolicyId, Compiled>,
-    /// Facts that have come since the last settling.
-    news: BTreeMap<Name, Option<NetworkPolicy>>,
+    /// Facts that have come and are not in force yet.
+    news: BTreeMap<Name, News>,
+    /// What came, had the labels it asks about counted, and was overtaken before it was in force.
+    overtaken: Vec<NetworkPolicy>,
     /// What owners have been told is wrong.
     told: BTreeMap<Name, Problem>,
     groups: Groups,
@@ -48,6 +51,17 @@ pub(crate) struct Policies {
     isolated: HashMap<IdentityId, Isolated>,
     last: u32,
     dirty: Dirty,
+}
+
+/// What has come of a policy.
+#[derive(Debug, Clone)]
+struct News {
+    /// `None`: it is gone.
+    fact: Option<NetworkPolicy>,
+    /// Labels that it asks about count.
+    asked: bool,
+    /// Those that the policy in force asks about count no longer.
+    dropped: bool,
 }
 
 /// Who depends on a group.
@@ -128,6 +142,7 @@ impl Default for Policies {
             ids: HashMap::new(),
             all: HashMap::new(),
             news: BTreeMap::new(),
+            overtaken: Vec::new(),
             told: BTreeMap::new(),
             groups: Groups::default(),
             users: HashMap::new(),
@@ -145,14 +160,19 @@ impl Default for Policies {
 }
 
 impl Policies {
-    /// A policy is as it is now, or gone; it counts at the next settling.
+    /// A policy is as it is now, or gone; it counts when it is enforced.
     pub fn set(&mut self, id: &Name, fact: Option<NetworkPolicy>) {
+        let overtaken = self.news.remove(id).filter(|news| news.asked).and_then(|news| news.fact);
+        self.overtaken.extend(overtaken);
         let known = self.ids.get(id).map(|id| &self.all[id].fact);
-        if known == fact.as_ref() {
-            self.news.remove(id);
-        } else {
-            self.news.insert(id.clone(), fact);
+        if known != fact.as_ref() {
+            self.news.insert(id.clone(), News { fact, asked: false, dropped: false });
         }
+    }
+
+    /// Whether there is something to enforce.
+    pub fn has_news(&self) -> bool {
+        !self.news.is_empty()
     }
 
     /// A namespace is as it is now, or gone.
@@ -170,31 +190,50 @@ impl Policies {
         self.groups.gone(id, identity);
     }
 
-    /// Tells the identities which labels the new policies ask about; returns where pods have to be looked at again.
-    pub fn ask(&mut self, identities: &mut Identities) -> BTreeSet<Reach> {
+    /// Tells the identities which labels the new policies ask about; returns where pods have to be looked at again. `staged`:
+    /// what the policies in force ask about goes on counting until others are enforced.
+    pub fn ask(&mut self, identities: &mut Identities, staged: bool) -> BTreeSet<Reach> {
         let mut turned = BTreeSet::new();
-        for (name, fact) in &self.news {
-            let old = self.ids.get(name).map(|id| &self.all[id].fact);
-            for (fact, asked) in [(fact.as_ref(), true), (old, false)] {
-                for key in fact.map(compile::group_keys).into_iter().flatten() {
-                    let reach = key.reach();
-                    for label in key.pods.keys() {
-                        if identities.ask(&reach, label, asked) {
-                            turned.insert(reach.clone());
-                        }
-                    }
-                }
+        for (name, news) in self.news.iter_mut().filter(|(_, news)| !news.asked) {
+            news.asked = true;
+            news.fact.iter().for_each(|fact| count(fact, true, identities, &mut turned));
+            if !staged && let Some(id) = self.ids.get(name) {
+                news.dropped = true;
+                count(&self.all[id].fact, false, identities, &mut turned);
             }
+        }
+        for fact in std::mem::take(&mut self.overtaken) {
+            count(&fact, false, identities, &mut turned);
         }
         turned
     }
 
-    /// Takes in new policies and changes of membership, down to which rules there are.
-    pub fn settle(&mut self, identities: &Identities, effects: &mut Effects) {
-        for (name, fact) in std::mem::take(&mut self.news) {
-            self.tell_owner(&name, fact.as_ref(), effects);
-            self.replace(&name, fact, identities);
+    /// Puts new policies in force; returns those in whose place they are and whose labels still count.
+    pub fn enforce(&mut self, identities: &Identities, effects: &mut Effects) -> Vec<NetworkPolicy> {
+        let mut replaced = Vec::new();
+        for (name, news) in std::mem::take(&mut self.news) {
+            self.tell_owner(&name, news.fact.as_ref(), effects);
+            replaced.extend(self.ids.get(&name).filter(|_| !news.dropped).map(|id| self.all[id].fact.clone()));
+            self.replace(&name, news.fact, identities);
         }
+        replaced
+    }
+
+    /// What these policies asked about counts no longer; returns where pods have to be looked at again.
+    pub fn ask_no_more(&mut self, replaced: &[NetworkPolicy], identities: &mut Identities) -> BTreeSet<Reach> {
+        let mut turned = BTreeSet::new();
+        replaced.iter().for_each(|old| count(old, false, identities, &mut turned));
+        turned
+    }
+
+    /// Nodes that have rules which name an identity.
+    pub fn nodes_that_name(&self, id: IdentityId, spans: &Spans) -> BTreeSet<Name> {
+        let users = self.groups.of(id).iter().filter_map(|group| self.users.get(group));
+        users.flat_map(|users| &users.peers).flat_map(|peers| spans.nodes(Thing::Peers(*peers))).cloned().collect()
+    }
+
+    /// Takes in changes of membership, down to which rules there are.
+    pub fn settle(&mut self, identities: &Identities) {
         for (group, identity) in self.groups.changed() {
             let Some(users) = self.users.get(&group) else { continue };
             if !users.targets.is_empty() {
@@ -487,6 +526,18 @@ impl Policies {
         };
         let object = ObjectKey::namespaced(Kind::NetworkPolicy, &fact.namespace, &fact.name);
         effects.notices.push(Notice { object, uid: fact.uid.clone(), change, what });
+    }
+}
+
+/// Counts the labels that a policy asks about, or counts them no longer; notes where that changes which ones count.
+fn count(fact: &NetworkPolicy, asked: bool, identities: &mut Identities, turned: &mut BTreeSet<Reach>) {
+    for key in compile::group_keys(fact) {
+        let reach = key.reach();
+        for label in key.pods.keys() {
+            if identities.ask(&reach, label, asked) {
+                turned.insert(reach.clone());
+            }
+        }
     }
 }
 

@@ -154,6 +154,12 @@ impl Spans {
         keys.iter().for_each(|key| self.remove_object(thing, key, effects));
     }
 
+    /// Nodes that have a thing.
+    pub fn nodes(&self, thing: Thing) -> impl Iterator<Item = &Name> {
+        let held = self.things.get(&thing).into_iter();
+        held.flat_map(|held| &held.nodes).map(|(node, _)| &self.nodes[*node as usize])
+    }
+
     /// Whether another thing needs this one.
     pub fn is_needed(&self, thing: Thing) -> bool {
         self.things.get(&thing).is_some_and(|held| held.parents > 0)

@@ -74,6 +74,11 @@ impl Views {
         self.forget_if_bare(node);
     }
 
+    /// Whether a node has this for itself.
+    pub fn has_local(&self, node: &str, key: &str) -> bool {
+        self.local.get(node).is_some_and(|objects| objects.contains_key(key))
+    }
+
     /// Sets or removes what all nodes have, but the home where there is one.
     pub fn set_shared(&mut self, effects: &mut Effects, key: String, kind: Option<(Kind, Option<Name>)>) {
         let new = kind.map(|(kind, home)| (object(key.clone(), kind), home));

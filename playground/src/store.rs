@@ -26,8 +26,8 @@ pub struct Store {
     taken_in: u64,
 }
 
-/// Kinds that decide which address a pod gets.
-const DECIDING: [&str; 4] = ["Namespace", "Node", "Subnet", "StaticAddress"];
+/// Kinds that decide which address a pod gets, and what it may send and receive.
+const DECIDING: [&str; 5] = ["Namespace", "Node", "Subnet", "StaticAddress", "NetworkPolicy"];
 
 impl Store {
     /// An empty store over two folders, made if they do not exist.

@@ -25,6 +25,7 @@ impl Network {
                     self.dirty.entries.extend(self.release.of_node(&node));
                 }
             }
+            Event::Confirmed(ticket) => self.confirmed(ticket, effects),
             Event::Role(role) => self.lead(role),
             Event::Tick(now) => self.tick(now),
         }
@@ -120,7 +121,7 @@ impl Network {
         if let Some(uid) = &uid {
             self.dirty.entries.extend(self.book.of_pod(uid).cloned());
         }
-        if let Some(old) = old.filter(|_| !self.pods.contains(id)) {
+        if let Some(old) = old.filter(|old| uid.as_ref() != Some(&old.fact.uid)) {
             self.unplace(id, &old, effects);
         }
         self.dirty.placed.insert(id.clone());

@@ -175,9 +175,13 @@ impl Network {
         let kind = match &problem {
             Some(problem) => Some(view::pod_with_problem(&state.fact, problem)),
             None if self.unplugged.contains(id) || !state.active() => None,
-            None => self.connected(state),
+            None => self.connected(id, state),
         };
         let connected = kind.is_some() && problem.is_none();
+        if connected && let Some(wanted) = state.place.as_ref().map(|place| place.identity) {
+            let shown = self.moves.shown(id, wanted).expect("a pod without identity is not connected");
+            self.moves.show(id, shown, wanted);
+        }
         self.views.set_local(effects, &node, view::pod_key(id), kind);
         let state = self.pods.get_mut(id).expect("just seen");
         if problem.is_none() && !connected || state.told == problem {
@@ -192,7 +196,12 @@ impl Network {
         state.told = problem;
     }
 
-    fn connected(&self, state: &PodState) -> Option<Kind> {
+    /// `None` also for a pod whose identity nodes have not confirmed yet.
+    fn connected(&self, id: &Name, state: &PodState) -> Option<Kind> {
+        let identity = match &state.place {
+            Some(place) => self.identities.number(self.moves.shown(id, place.identity)?),
+            None => 0,
+        };
         let settled = self.settled(state)?;
         let mac = settled.entries.iter().find_map(|id| self.book.entry(id)?.mac);
         let connected = Connected {
@@ -200,7 +209,7 @@ impl Network {
             effective: self.effective.get(&settled.subnet)?,
             addresses: settled.entries.iter().map(|(_, address)| *address).collect(),
             mac,
-            identity: state.place.as_ref().map_or(0, |place| self.identities.number(place.identity)),
+            identity,
         };
         Some(view::pod(&state.fact, connected))
     }

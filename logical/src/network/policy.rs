@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use crate::Name;
 use crate::event::Effects;
+use crate::fact::NetworkPolicy;
 use crate::identity::{IdentityId, Place, Reach};
 use crate::pods::PodState;
 use crate::span::Thing;
@@ -16,8 +17,29 @@ use super::Network;
 
 impl Network {
     /// Settles which labels count, which identity each pod has, and which rules there are.
-    pub(super) fn settle_policies(&mut self, effects: &mut Effects) {
-        for reach in self.policies.ask(&mut self.identities) {
+    /// Policies that have just been put in the place of others are waited for at the end of the settling.
+    pub(super) fn settle_policies(&mut self, effects: &mut Effects) -> Option<Vec<NetworkPolicy>> {
+        let asked = self.policies.ask(&mut self.identities, self.moves.staged);
+        let is_finer = !asked.is_empty();
+        self.look_into(asked);
+        let placed = self.place_all(effects);
+        if is_finer && self.moves.staged {
+            self.moves.close(&placed, self.now);
+        }
+        let is_due = self.policies.has_news() && self.moves.is_open(self.now);
+        let replaced = is_due.then(|| self.policies.enforce(&self.identities, effects));
+        self.policies.settle(&self.identities);
+        let renumbered = self.identities.settle_numbers();
+        for id in &renumbered {
+            self.dirty.shown.extend(self.identities.get(*id).into_iter().flat_map(|identity| &identity.pods).cloned());
+        }
+        self.policies.renumbered(&renumbered);
+        replaced.filter(|_| self.moves.staged)
+    }
+
+    /// Has the identities of pods looked at again where other labels count than before.
+    pub(super) fn look_into(&mut self, reaches: BTreeSet<Reach>) {
+        for reach in reaches {
             match reach {
                 Reach::Everywhere => self.dirty.placed.extend(self.pods.iter().map(|(id, _)| id.clone())),
                 Reach::Namespace(namespace) => {
@@ -25,15 +47,12 @@ impl Network {
                 }
             }
         }
-        for pod in std::mem::take(&mut self.dirty.placed) {
-            self.place(&pod, effects);
-        }
-        self.policies.settle(&self.identities, effects);
-        let renumbered = self.identities.settle_numbers();
-        for id in &renumbered {
-            self.dirty.shown.extend(self.identities.get(*id).into_iter().flat_map(|identity| &identity.pods).cloned());
-        }
-        self.policies.renumbered(&renumbered);
+    }
+
+    fn place_all(&mut self, effects: &mut Effects) -> BTreeSet<Name> {
+        let placed = std::mem::take(&mut self.dirty.placed);
+        placed.iter().for_each(|pod| self.place(pod, effects));
+        placed
     }
 
     /// Gives a pod the identity that it should have, on the node on which it is.
@@ -51,32 +70,45 @@ impl Network {
         if let Some((identity, is_new)) = new {
             if is_new {
                 self.policies.born(identity, &self.identities);
+                self.moves.born(identity);
             }
             if let Some(node) = &node {
                 self.identities.arrive(identity, node);
                 self.views.spans.hold(node, Thing::Identity(identity), effects);
             }
         }
-        if let Some(old) = &old {
-            self.leave(id, old, new.map(|(identity, _)| identity), effects);
+        let new = new.map(|(identity, _)| identity);
+        match &old {
+            Some(old) if self.keeps(id, old, new) => self.keep(id, old, effects),
+            Some(old) => {
+                self.strip(id, new, effects);
+                self.leave(id, old, new, effects);
+            }
+            None => {}
         }
         let state = self.pods.get_mut(id).expect("just seen");
-        state.place = new.map(|(identity, _)| Place { identity, node });
+        state.place = new.map(|identity| Place { identity, node });
         self.dirty.shown.insert(id.clone());
     }
 
     /// A pod leaves its place for another identity, another node, or for good.
-    fn leave(&mut self, id: &Name, old: &Place, new: Option<IdentityId>, effects: &mut Effects) {
-        if let Some(node) = &old.node
-            && self.identities.depart(old.identity, node)
-        {
-            self.views.spans.release(node, Thing::Identity(old.identity), effects);
+    pub(super) fn leave(&mut self, id: &Name, old: &Place, new: Option<IdentityId>, effects: &mut Effects) {
+        if let Some(node) = &old.node {
+            self.depart(old.identity, node, effects);
         }
         if new == Some(old.identity) {
             return;
         }
         if let Some(gone) = self.identities.leave(id, old.identity) {
             self.policies.gone(old.identity, &gone);
+            self.moves.gone(old.identity);
+        }
+    }
+
+    /// A pod does not count for an identity on a node any more.
+    pub(super) fn depart(&mut self, identity: IdentityId, node: &Name, effects: &mut Effects) {
+        if self.identities.depart(identity, node) {
+            self.views.spans.release(node, Thing::Identity(identity), effects);
         }
     }
 
@@ -85,6 +117,7 @@ impl Network {
         if let Some(published) = &old.published {
             self.unpublish(published, effects);
         }
+        self.strip(id, old.place.as_ref().map(|place| place.identity), effects);
         if let Some(place) = &old.place {
             self.leave(id, place, None, effects);
         }

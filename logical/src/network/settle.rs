@@ -57,13 +57,15 @@ impl Network {
         for subnet in std::mem::take(&mut self.dirty.claims) {
             self.assign(&subnet);
         }
-        self.settle_policies(effects);
+        let replaced = self.settle_policies(effects);
         let shown = std::mem::take(&mut self.dirty.shown);
+        self.publish(&shown, effects);
+        self.show_policies(effects);
+        self.await_rules(effects);
         for pod in &shown {
             self.show_pod(pod, effects);
         }
-        self.publish(&shown, effects);
-        self.show_policies(effects);
+        self.await_ports(effects);
         for (network, cidr) in std::mem::take(&mut self.dirty.routes) {
             self.show_route(&network, cidr, effects);
         }
@@ -75,6 +77,9 @@ impl Network {
         }
         for key in std::mem::take(&mut self.dirty.statics) {
             self.write_static_status(&key, effects);
+        }
+        if let Some(replaced) = replaced {
+            self.await_policies(replaced, effects);
         }
     }
 

@@ -10,6 +10,8 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, Endpoint, Packet};
+use crate::generated;
+use crate::policy::judge;
 
 /// The files of the table, in order.
 pub const FILES: &[(&str, &str)] = &[
@@ -17,6 +19,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("peers", include_str!("../cases/peers.yaml")),
     ("ports", include_str!("../cases/ports.yaml")),
     ("combined", include_str!("../cases/combined.yaml")),
+    ("changes", include_str!("../cases/changes.yaml")),
 ];
 
 /// Namespaces and pods of the cluster, by name.
@@ -33,9 +36,12 @@ pub const PORTS: [u16; 2] = [80, 81];
 pub struct Case {
     /// What the case shows, in words.
     pub name: String,
+    /// What there was before, where the case is a change.
+    pub before: Option<Cluster>,
     /// The cluster with the case's policies and label changes.
     pub cluster: Cluster,
-    lines: Vec<Line>,
+    /// Nothing where the judge alone says what must pass.
+    lines: Option<Vec<Line>>,
 }
 
 /// One question of a case's matrix with the answer that the lines give.
@@ -98,18 +104,49 @@ fn end_fits(pattern: &str, end: &Endpoint) -> bool {
 
 /// Every case of the table.
 pub fn all() -> Vec<Case> {
-    FILES.iter().flat_map(|(file, text)| parse(file, text)).collect()
+    FILES.iter().flat_map(|(file, text)| parse(file, text, &Names(&[]))).collect()
 }
 
-fn parse(file: &str, text: &str) -> Vec<Case> {
-    let cases: Vec<Value> = serde_yaml_ng::from_str(text).unwrap_or_else(|error| panic!("{file}.yaml: {error}"));
-    cases.iter().map(|case| Case::parse(file, case)).collect()
+/// Every case of the table and those that are made, with other names and addresses: a place where packets are real has its own.
+pub fn all_with(names: &Names) -> Vec<Case> {
+    let table = FILES.iter().flat_map(|(file, text)| parse(file, text, names));
+    let made = generated::all().into_iter().map(|(name, policies)| {
+        let text = names.of(&json!({"name": "", "policies": policies}).to_string());
+        let value: Value = serde_json::from_str(&text).expect("it was JSON before");
+        Case { name, ..Case::parse("", &value, names) }
+    });
+    table.chain(made).collect()
+}
+
+/// Texts of the table with what takes their place.
+pub struct Names<'a>(pub &'a [(&'a str, &'a str)]);
+
+impl Names<'_> {
+    fn of(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+    }
+}
+
+fn parse(file: &str, text: &str, names: &Names) -> Vec<Case> {
+    let text = names.of(text);
+    let cases: Vec<Value> = serde_yaml_ng::from_str(&text).unwrap_or_else(|error| panic!("{file}.yaml: {error}"));
+    cases.iter().map(|case| Case::parse(file, case, names)).collect()
 }
 
 impl Case {
-    fn parse(file: &str, case: &Value) -> Case {
+    fn parse(file: &str, case: &Value, names: &Names) -> Case {
         let name = format!("{file}: {}", case["name"].as_str().expect("a case has a name"));
-        let mut cluster = cluster();
+        let cluster = Case::cluster(&name, case, names);
+        let before = case.get("before").map(|before| Case::cluster(&name, before, names));
+        let lines = case["expect"]
+            .as_str()
+            .map(|lines| lines.lines().filter(|line| !line.trim().is_empty()).map(Line::parse).collect());
+        Case { name, before, cluster, lines }
+    }
+
+    /// The cluster with the policies and label changes of a case, or of what there was before.
+    fn cluster(name: &str, case: &Value, names: &Names) -> Cluster {
+        let mut cluster = cluster_with(names);
         for (namespace, labels) in case["namespaceLabels"].as_object().into_iter().flatten() {
             let found = cluster.namespaces.iter_mut().find(|one| one.metadata.name.as_ref() == Some(namespace));
             relabel(&mut found.expect("a namespace of the cluster").metadata.labels, labels);
@@ -124,9 +161,7 @@ impl Case {
         for (index, policy) in case["policies"].as_array().expect("a case has policies").iter().enumerate() {
             cluster.policies.push(read_policy(policy, index).unwrap_or_else(|error| panic!("{name}: {error}")));
         }
-        let lines = case["expect"].as_str().expect("a case says what it expects");
-        let lines = lines.lines().filter(|line| !line.trim().is_empty()).map(Line::parse).collect();
-        Case { name, cluster, lines }
+        cluster
     }
 
     /// Every pair of ends of one family, every protocol and port, with what must become of it. `others` are ends besides the
@@ -161,7 +196,8 @@ impl Case {
     }
 
     fn expects(&self, packet: &Packet) -> bool {
-        packet.from == packet.to || self.lines.iter().rfind(|line| line.fits(packet)).is_none_or(|line| line.passes)
+        let Some(lines) = &self.lines else { return judge(&self.cluster, packet).allowed() };
+        packet.from == packet.to || lines.iter().rfind(|line| line.fits(packet)).is_none_or(|line| line.passes)
     }
 }
 
@@ -194,6 +230,21 @@ fn address_of(pod: &Pod, ipv6: bool) -> IpAddr {
     let addresses = pod.status.iter().flat_map(|status| status.pod_ips.iter().flatten());
     let mut parsed = addresses.map(|one| one.ip.parse::<IpAddr>().expect("an address"));
     parsed.find(|address| address.is_ipv6() == ipv6).expect("every pod has both families")
+}
+
+/// The cluster that every case starts from, with other names and addresses.
+pub fn cluster_with(names: &Names) -> Cluster {
+    let cluster = cluster();
+    fn renamed<T: serde::Serialize + serde::de::DeserializeOwned>(all: &[T], names: &Names) -> Vec<T> {
+        let text = serde_json::to_string(all).expect("objects are plain data");
+        serde_json::from_str(&names.of(&text)).expect("objects with other names are objects")
+    }
+    Cluster {
+        namespaces: renamed(&cluster.namespaces, names),
+        nodes: renamed(&cluster.nodes, names),
+        pods: renamed(&cluster.pods, names),
+        policies: Vec::new(),
+    }
 }
 
 /// The cluster that every case starts from.
@@ -240,7 +291,6 @@ pub fn cluster() -> Cluster {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::judge;
 
     #[test]
     fn the_reference_says_of_every_case_what_its_lines_say() {
@@ -280,8 +330,32 @@ mod tests {
 
     #[test]
     fn the_table_is_as_large_as_the_suites_it_stands_for() {
-        let names: std::collections::BTreeSet<String> = all().into_iter().map(|case| case.name).collect();
-        assert_eq!(names.len(), all().len(), "a name twice");
-        assert!(names.len() >= 48, "only {} cases", names.len());
+        let all = all_with(&Names(&[]));
+        let names: std::collections::BTreeSet<&str> = all.iter().map(|case| case.name.as_str()).collect();
+        assert_eq!(names.len(), all.len(), "a name twice");
+        assert!(super::all().len() >= 48, "only {} cases by hand", super::all().len());
+        assert!(names.len() >= 230, "only {} cases", names.len());
+    }
+
+    #[test]
+    fn every_behaviour_of_the_audit_names_cases_that_exist() {
+        let all = all_with(&Names(&[]));
+        let readme = include_str!("../cases/README.md");
+        let rows = readme.lines().filter(|line| line.starts_with("| e2e ") || line.starts_with("| cyclonus "));
+        let mut behaviours = 0;
+        for row in rows {
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            let named: Vec<&str> = cells[2].split('`').skip(1).step_by(2).collect();
+            assert!(!named.is_empty(), "{row}");
+            for name in named {
+                let found = match name.strip_suffix('*') {
+                    Some(start) => all.iter().any(|case| case.name.starts_with(start)),
+                    None => all.iter().any(|case| case.name == name),
+                };
+                assert!(found, "no case {name:?}, which this row names: {row}");
+            }
+            behaviours += 1;
+        }
+        assert!(behaviours >= 48 + 9, "only {behaviours} rows");
     }
 }

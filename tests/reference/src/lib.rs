@@ -5,6 +5,7 @@
 
 pub mod cases;
 pub mod cluster;
+pub mod generated;
 pub mod policy;
 pub mod selector;
 pub mod service;

@@ -23,6 +23,19 @@ impl Told {
         Told { views: views(&network) }
     }
 
+    /// What nodes are told by a controller that has seen a cluster change.
+    pub fn changed(before: Option<&Cluster>, after: &Cluster) -> Told {
+        let Some(before) = before else { return Told::computed(after) };
+        let mut network = network();
+        network.apply_all(facts(before).into_iter().map(Event::Upsert));
+        let (old, new) = (facts(before), facts(after));
+        let gone = old.iter().map(Fact::key).filter(|key| new.iter().all(|fact| fact.key() != *key));
+        let mut events: Vec<Event> = gone.map(Event::Delete).collect();
+        events.extend(new.into_iter().filter(|fact| !old.contains(fact)).map(Event::Upsert));
+        network.apply_all(events);
+        Told { views: views(&network) }
+    }
+
     /// What egress and ingress say, as the nodes at both ends would.
     pub fn verdict(&self, cluster: &Cluster, packet: &Packet) -> (Side, Side) {
         let node_of = |end: &Endpoint| cluster.pod(end).map(node_of);

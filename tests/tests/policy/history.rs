@@ -1,9 +1,10 @@
 //! Random clusters and edits of them, from a seed.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use k8s_openapi::api::core::v1::{Namespace, Pod};
-use logical::{Event, Network, ObjectKey};
+use logical::{Effects, Event, Name, Network, ObjectKey, Wait};
 use reference::{Cluster, Endpoint, Packet};
 use serde_json::{Value, json};
 
@@ -15,6 +16,9 @@ pub struct History {
     pub told: Told,
     network: Network,
     random: Random,
+    /// What nodes have still to hear, and what waits for them.
+    unheard: BTreeMap<Name, Effects>,
+    waits: Vec<Wait>,
 }
 
 /// SplitMix64 (Steele, Lea, Flood).
@@ -46,8 +50,14 @@ const PORT_NAMES: [&str; 2] = ["serve", "admin"];
 impl History {
     pub fn new(seed: u64) -> History {
         let cluster = Cluster { nodes: reference::cases::cluster().nodes, ..Cluster::default() };
-        let mut history =
-            History { cluster, told: Told { views: Default::default() }, network: network(), random: Random(seed) };
+        let mut history = History {
+            cluster,
+            told: Told { views: Default::default() },
+            network: network(),
+            random: Random(seed),
+            unheard: BTreeMap::new(),
+            waits: Vec::new(),
+        };
         history.cluster.namespaces = NAMESPACES.iter().map(|name| history.random.namespace(name)).collect();
         for number in 0..9 {
             let pod = history.random.pod(number);
@@ -103,17 +113,124 @@ impl History {
 
     /// The controller hears of all that has changed, and nodes are told.
     fn follow(&mut self, before: &Cluster) {
+        let effects = self.hear(before);
+        for node in self.network.node_names().cloned().collect::<Vec<_>>() {
+            self.tell(&node, &effects);
+        }
+    }
+
+    /// The controller hears of all that has changed.
+    fn hear(&mut self, before: &Cluster) -> Effects {
         let (old, new) = (facts(before), facts(&self.cluster));
         let gone = old.iter().map(logical::Fact::key).filter(|key| new.iter().all(|fact| fact.key() != *key));
         let mut events: Vec<Event> = gone.collect::<Vec<ObjectKey>>().into_iter().map(Event::Delete).collect();
         events.extend(new.into_iter().filter(|fact| !old.contains(fact)).map(Event::Upsert));
-        let effects = self.network.apply_all(events);
-        for node in self.network.node_names().cloned().collect::<Vec<_>>() {
-            let delta = self.network.node_delta(&effects, &node);
-            let view = self.told.views.entry(node.to_string()).or_default();
-            delta.removed.iter().for_each(|key| drop(view.remove(key)));
-            view.extend(delta.set.into_iter().map(|object| (object.key.clone(), object)));
+        self.network.apply_all(events)
+    }
+
+    fn tell(&mut self, node: &Name, effects: &Effects) {
+        let delta = self.network.node_delta(effects, node);
+        let view = self.told.views.entry(node.to_string()).or_default();
+        delta.removed.iter().for_each(|key| drop(view.remove(key)));
+        view.extend(delta.set.into_iter().map(|object| (object.key.clone(), object)));
+    }
+
+    /// From now on nodes hear of edits one after the other, and confirm them.
+    pub fn stage(&mut self) {
+        self.network.stage();
+    }
+
+    /// One edit of policies or labels, of which nobody has heard yet.
+    pub fn edit_staged(&mut self) {
+        let before = self.cluster.clone();
+        match self.random.below(4) {
+            0 => {
+                let number = self.random.below(self.cluster.pods.len().max(1));
+                let labels = self.random.labels();
+                if let Some(pod) = self.cluster.pods.get_mut(number) {
+                    pod.metadata.labels = serde_json::from_value(labels).expect("labels");
+                }
+            }
+            1 => {
+                let number = self.random.below(NAMESPACES.len());
+                self.cluster.namespaces[number] = self.random.namespace(NAMESPACES[number]);
+            }
+            _ => {
+                let mut policy = self.random.policy();
+                let name = policy["metadata"]["name"].clone();
+                let same = |one: &k8s_openapi::api::networking::v1::NetworkPolicy| {
+                    one.metadata.name.as_deref() == name.as_str()
+                };
+                // Of another namespace it would be another policy beside the old one.
+                if let Some(place) = self.cluster.policies.iter().position(same) {
+                    let old = self.cluster.policies.remove(place);
+                    policy["metadata"]["namespace"] = old.metadata.namespace.into();
+                }
+                if self.random.often(8) {
+                    self.cluster.policies.push(serde_json::from_value(policy).expect("a policy"));
+                }
+            }
         }
+        let effects = self.hear(&before);
+        self.note(effects);
+    }
+
+    /// For the message of a failure: what the last edit was, and what everybody has been told by now.
+    pub fn changed_since(&self, before: &Cluster) -> String {
+        let mut lines = Vec::new();
+        for (old, new) in before.pods.iter().zip(&self.cluster.pods).filter(|(old, new)| old != new) {
+            lines.push(format!("{:?}: {:?} -> {:?}", new.metadata.name, old.metadata.labels, new.metadata.labels));
+        }
+        for (old, new) in before.namespaces.iter().zip(&self.cluster.namespaces).filter(|(old, new)| old != new) {
+            lines.push(format!("{:?}: {:?} -> {:?}", new.metadata.name, old.metadata.labels, new.metadata.labels));
+        }
+        let text = |policy: &k8s_openapi::api::networking::v1::NetworkPolicy| {
+            serde_json::to_string(policy).expect("plain data")
+        };
+        let gone = before.policies.iter().filter(|old| !self.cluster.policies.contains(old));
+        lines.extend(gone.map(|old| format!("- {}", text(old))));
+        let new = self.cluster.policies.iter().filter(|new| !before.policies.contains(new));
+        lines.extend(new.map(|new| format!("+ {}", text(new))));
+        for (node, view) in &self.told.views {
+            let policy =
+                |key: &&String| ["pod/", "identity/", "rule/", "peers/"].iter().any(|kind| key.starts_with(kind));
+            let objects = view.iter().filter(|(key, _)| policy(key)).map(|(_, object)| format!("  {:?}", object.kind));
+            lines.push(format!("{node}\n{}", objects.collect::<Vec<_>>().join("\n")));
+        }
+        lines.push(format!("unheard: {:?}\nwaits: {:?}", self.unheard, self.waits));
+        lines.join("\n")
+    }
+
+    fn note(&mut self, effects: Effects) {
+        assert!(effects.shared.is_empty(), "edits of these tests change only what nodes have for themselves");
+        for (node, keys) in effects.local {
+            self.unheard.entry(node.clone()).or_default().local.entry(node).or_default().extend(keys);
+        }
+        self.waits.extend(effects.waits);
+    }
+
+    /// A node hears all that it has not heard yet, or what has waited for nodes goes on. False: nothing is left to happen.
+    pub fn step(&mut self) -> bool {
+        let is_ready = |wait: &Wait| wait.nodes.iter().all(|node| !self.unheard.contains_key(node));
+        let ready: Vec<usize> = (0..self.waits.len()).filter(|place| is_ready(&self.waits[*place])).collect();
+        let choices = ready.len() + self.unheard.len();
+        if choices == 0 {
+            assert!(self.waits.is_empty(), "nobody is left to confirm {:?}", self.waits);
+            return false;
+        }
+        match self.random.below(choices) {
+            choice if choice < ready.len() => {
+                let wait = self.waits.remove(ready[choice]);
+                let effects = self.network.apply(Event::Confirmed(wait.ticket));
+                self.note(effects);
+            }
+            choice => {
+                let node = self.unheard.keys().nth(choice - ready.len()).expect("one of them").clone();
+                let effects = self.unheard.remove(&node).expect("just seen");
+                self.tell(&node, &effects);
+            }
+        }
+        true
     }
 
     /// What nodes were told, step by step, is what a controller that starts now would tell them.

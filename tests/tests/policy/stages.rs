@@ -1,0 +1,81 @@
+//! Make before break: between an edit and the end of what follows from it, nodes hear of it at different times and ports change
+//! their identities one after the other. Whatever the order, each side's verdict on each packet is the one of before or the one
+//! of after; so what both let pass is never lost, and what both refuse never passes.
+
+use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+use reference::{Packet, Side, judge};
+
+use crate::history::History;
+use crate::reader;
+
+fn admits(side: &Side) -> bool {
+    !matches!(side, Side::Denied { .. })
+}
+
+fn is_open(side: &reader::Side) -> bool {
+    !matches!(side, reader::Side::Denied(_))
+}
+
+/// A packet that is asked about all the time, with what each side may say of it.
+struct Watched {
+    packet: Packet,
+    /// Egress, then ingress: before and after.
+    allowed: [(bool, bool); 2],
+}
+
+impl Watched {
+    fn new(packet: Packet, before: &reference::Cluster, after: &reference::Cluster) -> Watched {
+        let (old, new) = (judge(before, &packet), judge(after, &packet));
+        let allowed = [(admits(&old.egress), admits(&new.egress)), (admits(&old.ingress), admits(&new.ingress))];
+        Watched { packet, allowed }
+    }
+
+    fn must_hold(&self, history: &History, then: &reference::Cluster, when: &str) {
+        let (egress, ingress) = history.told.verdict(&history.cluster, &self.packet);
+        for (side, said, (before, after)) in
+            [("egress", egress, self.allowed[0]), ("ingress", ingress, self.allowed[1])]
+        {
+            let open = is_open(&said);
+            assert!(
+                open == before || open == after,
+                "{when}: {side} of {:?} is {said:?}; allowed before: {before}, after: {after}\n{}",
+                self.packet,
+                history.changed_since(then)
+            );
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: super::histories(),
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/policy/stages-seeds.txt"))),
+        max_shrink_iters: 0,
+        ..ProptestConfig::default()
+    })]
+
+    /// Edits are of policies and labels; who is there stays, so that each packet has a before and an after.
+    #[test]
+    fn whenever_nodes_hear_of_it_a_verdict_is_that_before_or_after(seed in any::<u64>()) {
+        let mut history = History::new(seed);
+        history.stage();
+        for _ in 0..12 {
+            let packets = history.packets(120);
+            let before = history.cluster.clone();
+            history.edit_staged();
+            let watched: Vec<Watched> =
+                packets.into_iter().map(|packet| Watched::new(packet, &before, &history.cluster)).collect();
+            let mut steps = 0;
+            loop {
+                let when = format!("after {steps} steps");
+                watched.iter().for_each(|watched| watched.must_hold(&history, &before, &when));
+                if !history.step() {
+                    break;
+                }
+                steps += 1;
+            }
+            history.must_equal_from_nothing();
+        }
+    }
+}
