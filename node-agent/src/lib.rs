@@ -24,5 +24,6 @@ pub mod stream;
 pub mod switch;
 pub mod underlay;
 pub mod uninstall;
+pub mod unixctl;
 pub mod uplink;
 pub mod wiring;

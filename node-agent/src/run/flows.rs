@@ -1,5 +1,7 @@
 //! The flow tables: what the realizer wants, and writing the difference, one bundle at a time.
 
+use std::path::PathBuf;
+
 use pipeline::{Changes, FlowChange, Gateway, Local, diff};
 use rust_openflow::text::Printable;
 use tokio::time::{Duration, Instant};
@@ -11,6 +13,7 @@ use crate::host::GATEWAY_DEVICE;
 use crate::mac::Mac;
 use crate::metrics::Repaired;
 use crate::openflow::{self, Handle, Program, ReadBack, SERVICE_AFFINITY, SwitchEvent};
+use crate::unixctl;
 
 /// The switch is read back this often, whatever its monitor says.
 const READ_BACK: Duration = Duration::from_secs(60);
@@ -201,7 +204,8 @@ impl Agent {
         (self.flows.busy, self.flows.sending) = (true, self.flows.generation);
         self.metrics.bundles.inc();
         self.metrics.flow_changes.inc_by(program.count() as u64);
-        self.spawn(async move { Done::Flows(handle.program(program).await.map_err(|error| error.to_string())) });
+        let cache = (self.datapath == "netdev").then(|| self.options.ovs_rundir.clone());
+        self.spawn(async move { Done::Flows(write(handle, program, cache).await.map_err(|error| error.to_string())) });
     }
 
     pub(super) fn on_read_back(&mut self, result: Result<ReadBack, String>) {
@@ -258,6 +262,17 @@ impl Agent {
     pub(super) fn on_flows_written(&mut self, result: Result<(), String>) {
         self.flows.written(result);
     }
+}
+
+/// Writes a difference; where the datapath's `cache` has to be told, that too, before what was written counts.
+async fn write(handle: Handle, program: Program, cache: Option<PathBuf>) -> anyhow::Result<()> {
+    handle.program(program).await?;
+    if let Some(rundir) = cache
+        && let Err(error) = unixctl::forget_cached_flows(&rundir).await
+    {
+        warn!("ovs-vswitchd was not told to forget cached flows: {error:#}");
+    }
+    Ok(())
 }
 
 #[cfg(test)]
