@@ -10,5 +10,6 @@ mod datapath;
 mod faults;
 mod objects;
 mod play;
+mod policy;
 mod questions;
 mod tools;
