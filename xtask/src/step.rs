@@ -46,10 +46,15 @@ pub fn read(command: &mut Command, mut each: impl FnMut(&str)) -> Result<bool> {
     Ok(child.wait()?.success())
 }
 
-/// Cargo in the repository.
+/// Cargo in the repository, as a person calls it: what `cargo run` has set for this program would make build scripts run again
+/// (ring's looks at the name of the package), and everything behind them would be compiled anew.
 pub fn cargo(words: &str) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(crate::machine::repository()).args(words.split_whitespace());
+    let ours = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(ours)) {
+        command.env_remove(name);
+    }
     command
 }
 
