@@ -1,6 +1,5 @@
 //! `cargo xtask test`: every ring of tests that this machine can run, in order of cost.
 //!
-//! Without names all run, save those that say why they wait to be asked for, and these are reported as skipped.
 //! A ring that fails does not keep the next from running, except where the next would only repeat it. A ring that the machine
 //! cannot run is skipped aloud, with what is missing.
 
@@ -18,7 +17,7 @@ use crate::cluster::Outcome;
 /// Arguments of `cargo xtask test`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only rings whose name contains one of these; without, all but those that run on request.
+    /// Only rings whose name contains one of these.
     rings: Vec<String>,
     /// Does not run these rings; they are reported as skipped.
     #[arg(long)]
@@ -34,8 +33,6 @@ pub struct Ring {
     pub name: &'static str,
     /// What it shows.
     pub about: &'static str,
-    /// Why it runs only when it is named, where it does.
-    pub on_request: Option<&'static str>,
     /// Runs it.
     pub run: fn() -> Result<Outcome>,
 }
@@ -57,8 +54,6 @@ pub fn run(args: &Args) -> Result<()> {
         let began = Instant::now();
         let outcome = if args.skip.iter().any(|word| word == ring.name) {
             Ok(Outcome::Skipped("left out by --skip".to_owned()))
-        } else if let (true, Some(why)) = (args.rings.is_empty(), ring.on_request) {
-            Ok(Outcome::Skipped(format!("{why}; `cargo xtask test {}` runs it", ring.name)))
         } else {
             (ring.run)()
         };

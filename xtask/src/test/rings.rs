@@ -12,41 +12,32 @@ use crate::test::{Ring, deny, libtest, vm};
 
 /// Every ring.
 pub const ALL: &[Ring] = &[
-    Ring { name: "format", about: "cargo fmt", on_request: None, run: format },
-    Ring { name: "generated", about: "files made from the code are fresh", on_request: None, run: generated },
-    Ring { name: "clippy", about: "cargo clippy, warnings are errors", on_request: None, run: clippy },
+    Ring { name: "format", about: "cargo fmt", run: format },
+    Ring { name: "generated", about: "files made from the code are fresh", run: generated },
+    Ring { name: "clippy", about: "cargo clippy, warnings are errors", run: clippy },
     Ring {
         name: "docs",
         about: "the documentation of the crates that strangers use, all features, warnings are errors",
-        on_request: None,
         run: docs,
     },
-    Ring { name: "deny", about: "licences, sources and bans of what we depend on", on_request: None, run: deny::run },
+    Ring { name: "deny", about: "licences, sources and bans of what we depend on", run: deny::run },
     Ring {
         name: "unit",
         about: "cargo test of the whole workspace: values, models, real Open vSwitch on the dummy datapath",
-        on_request: None,
         run: unit,
     },
-    Ring {
-        name: "playground",
-        about: "nodes as namespaces, real packets on the userspace datapath",
-        on_request: None,
-        run: playground,
-    },
+    Ring { name: "playground", about: "nodes as namespaces, real packets on the userspace datapath", run: playground },
     Ring {
         name: "vm",
         about: "the same on the kernel's datapath, in a virtual machine with a stock kernel",
-        on_request: Some("an emulated machine that has not passed as a whole yet"),
         run: vm::run,
     },
     Ring {
         name: "apiserver",
         about: "the suite that every source of objects passes, and all of the controller's, with a real API server",
-        on_request: None,
         run: cluster::api_server,
     },
-    Ring { name: "cluster", about: "a real Kubernetes cluster", on_request: None, run: cluster::test },
+    Ring { name: "cluster", about: "a real Kubernetes cluster", run: cluster::test },
 ];
 
 fn one() -> Outcome {

@@ -13,6 +13,9 @@ use crate::test::rings;
 /// Scenarios that say something about the datapath; the machine is emulated, so the others are left to the host.
 const SCENARIOS: &str = "datapath::";
 
+/// Seconds until the machine is taken for hung: some minutes are enough, sixteen were needed beside twenty other programs.
+const TIMEOUT: &str = "2400";
+
 /// Runs them.
 ///
 /// # Errors
@@ -28,7 +31,7 @@ pub fn run() -> Result<Outcome> {
     let out = tempdir()?;
     let mut command = Command::new(repository().join("tests/vm/vm.sh"));
     command.arg(repository().join("tests/vm/scenarios.sh")).arg(Profile::Debug.folder()).arg(&suite).arg(SCENARIOS);
-    command.env("KDP_CACHE", cache().join("vm")).env("KDP_OUT", &out).env("KDP_TIMEOUT", "900");
+    command.env("KDP_CACHE", cache().join("vm")).env("KDP_OUT", &out).env("KDP_TIMEOUT", TIMEOUT);
     let mut counts = None;
     let success = step::read(&mut command, |line| counts = crate::test::libtest::result(line).or(counts))?;
     std::fs::remove_dir_all(&out)?;
