@@ -53,9 +53,9 @@ struct UpArgs {
     /// Debian's bridge plugin in Weft's place: it proves the cluster, and is what Weft is measured against.
     #[arg(long)]
     stand_in: bool,
-    /// kube-proxy's mode: nftables, iptables, or none to leave it out.
-    #[arg(long, default_value = "nftables")]
-    proxy: String,
+    /// kube-proxy's mode: nftables, iptables, or none to leave it out; without this it runs beside other networks than Weft.
+    #[arg(long)]
+    proxy: Option<String>,
     /// Weft built without optimization.
     #[arg(long)]
     debug: bool,
@@ -168,7 +168,7 @@ fn test_with(harness: &Harness, args: &TestArgs) -> anyhow::Result<Outcome> {
         harness.up(&Up {
             nodes: args.nodes,
             network: Network::Weft,
-            proxy: "nftables".to_owned(),
+            proxy: Network::Weft.proxy().to_owned(),
             profile: Profile::of(args.debug),
         })?;
     }
@@ -187,6 +187,7 @@ impl From<UpArgs> for Up {
             (_, true) => Network::StandIn,
             _ => Network::Weft,
         };
-        Self { nodes: args.nodes, network, proxy: args.proxy, profile: Profile::of(args.debug) }
+        let proxy = args.proxy.unwrap_or_else(|| network.proxy().to_owned());
+        Self { nodes: args.nodes, network, proxy, profile: Profile::of(args.debug) }
     }
 }

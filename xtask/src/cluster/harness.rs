@@ -73,6 +73,16 @@ pub enum Network {
     None,
 }
 
+impl Network {
+    /// kube-proxy's mode in its cluster, where none is asked for: Weft serves Services itself.
+    pub fn proxy(self) -> &'static str {
+        match self {
+            Network::Weft => "none",
+            Network::StandIn | Network::None => "nftables",
+        }
+    }
+}
+
 /// A cluster to bring up.
 #[derive(Debug, Clone)]
 pub struct Up {

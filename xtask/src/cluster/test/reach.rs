@@ -82,7 +82,7 @@ fn pairs(cluster: &Cluster<'_>, report: &mut Report, pods: &[Pod]) -> Result<()>
     Ok(())
 }
 
-/// ClusterIP, name and NodePort, while kube-proxy serves them.
+/// ClusterIP, name and NodePort, which Weft serves.
 fn services(cluster: &Cluster<'_>, report: &mut Report, pods: &[Pod]) -> Result<()> {
     let service = cluster.kubectl.json(&["get", "service", "web", "-n", "reach"])?;
     let ip = text(&service, "/spec/clusterIP").to_owned();
