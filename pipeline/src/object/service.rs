@@ -74,6 +74,16 @@ impl Protocol {
         }
     }
 
+    /// The field of the source's port.
+    pub fn source(self) -> rust_openflow::Field {
+        use rust_openflow::Field::{SctpSrc, TcpSrc, UdpSrc};
+        match self {
+            Protocol::Tcp => TcpSrc,
+            Protocol::Udp => UdpSrc,
+            Protocol::Sctp => SctpSrc,
+        }
+    }
+
     /// The field of the destination's port.
     pub fn destination(self) -> rust_openflow::Field {
         use rust_openflow::Field::{SctpDst, TcpDst, UdpDst};

@@ -2,10 +2,11 @@
 //!
 //! Open vSwitch hands the 16, 32, ... or 256 values of a hash out to the buckets, as many as the sum of the weights over the
 //! least weight: ten equal buckets share 16, so that some get twice as much as others. So a set whose size is not a power of
-//! two gets weights that make it 256: one bucket gives one part of its weight to a twin (id 0). Beyond 256 buckets Open vSwitch
-//! hashes each connection by itself. Hashing is by `dp_hash` with its default algorithm: without a method it would leave the
-//! ports of UDP out, and `hash` by fields costs a trip to `ovs-vswitchd` for each connection (measured on 3.1: 260 cached flows
-//! against 8,673 for 10,000 connections).
+//! two gets weights that make it 256: one bucket gives one part of its weight to a twin (id 0). Hashing is by `dp_hash` with its
+//! default algorithm: without a method it would leave the ports of UDP out, and `hash` by fields costs a trip to `ovs-vswitchd`
+//! for each connection (measured on 3.1: 260 cached flows against 8,673 for 10,000 connections). Beyond 256 buckets `dp_hash` has
+//! no values left to hand out, and would do that too; such a set says `hash`, so that its buckets may come and go one by one
+//! (see [`crate::diff::GroupChange`]).
 
 use crate::family::Family;
 use crate::object::{Protocol, Target};
@@ -75,8 +76,13 @@ impl Set {
         let share = share(self.targets.len());
         let numbers = bucket_ids(&self.targets);
         let giver = numbers.iter().copied().min().filter(|_| share > 1);
-        let selection = Selection { method: "dp_hash".into(), param: 0, fields: Vec::new() };
-        let mut group = Group { selection: Some(selection), ..Group::new(self.id, GroupKind::Select) };
+        let mut group = Group::new(self.id, GroupKind::Select);
+        if self.targets.len() > SLOTS {
+            let (family, protocol) = (self.key.family, self.key.protocol);
+            group = group.hash([family.source(), family.destination(), protocol.source(), protocol.destination()]);
+        } else {
+            group.selection = Some(Selection { method: "dp_hash".into(), param: 0, fields: Vec::new() });
+        }
         group.buckets.reserve_exact(self.targets.len() + 1);
         for (&target, id) in self.targets.iter().zip(numbers) {
             let actions = self.actions(service, target);
