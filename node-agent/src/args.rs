@@ -63,6 +63,9 @@ pub struct Run {
     /// them; empty: nowhere.
     #[arg(long, env = "WEFT_SERVICES_HEALTH", default_value = "[::]:10256", global = true)]
     pub services_health: String,
+    /// ADDRESS:PORT of /proxyMode, where people and tests ask how a node serves Services; empty: nowhere.
+    #[arg(long, env = "WEFT_SERVICES_MODE", default_value = "127.0.0.1:10249", global = true)]
+    pub services_mode: String,
 }
 
 /// Which datapath Open vSwitch uses.

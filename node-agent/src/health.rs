@@ -71,14 +71,32 @@ pub struct Health {
     of_service: HashMap<String, BTreeSet<String>>,
     board: Arc<Board>,
     servers: BTreeMap<u16, JoinHandle<()>>,
-    node_server: Option<JoinHandle<()>>,
-    node_address: String,
+    pages: Vec<(Page, JoinHandle<()>)>,
+    addresses: Addresses,
+}
+
+/// Where pages of the node as a whole are, `ADDRESS:PORT`; empty: nowhere.
+#[derive(Debug, Clone, Default)]
+pub struct Addresses {
+    /// Whether the node serves Services.
+    pub health: String,
+    /// How it serves them.
+    pub mode: String,
+}
+
+/// A page of the node as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Page {
+    /// /healthz and /livez.
+    Health,
+    /// /proxyMode.
+    Mode,
 }
 
 impl Health {
-    /// For a node, told at this address besides (empty: not at all).
-    pub fn new(node: &str, address: &str) -> Health {
-        Health { node: node.to_owned(), node_address: address.to_owned(), ..Health::default() }
+    /// For a node, whose own pages are at these addresses.
+    pub fn new(node: &str, addresses: Addresses) -> Health {
+        Health { node: node.to_owned(), addresses, ..Health::default() }
     }
 
     /// Takes everything.
@@ -189,13 +207,21 @@ impl Health {
         for port in new {
             self.servers.insert(port, tokio::spawn(server::service(port, self.board.clone())));
         }
-        match (self.full, self.node_server.take()) {
-            (true, None) if !self.node_address.is_empty() => {
-                self.node_server = Some(tokio::spawn(server::node(self.node_address.clone(), self.board.clone())));
+        match (self.full, self.pages.is_empty()) {
+            (true, true) => {
+                self.pages = [Page::Health, Page::Mode].into_iter().filter_map(|page| self.show(page)).collect()
             }
-            (false, Some(server)) => server.abort(),
-            (_, kept) => self.node_server = kept,
+            (false, false) => self.pages.drain(..).for_each(|(_, server)| server.abort()),
+            _ => {}
         }
+    }
+
+    fn show(&self, page: Page) -> Option<(Page, JoinHandle<()>)> {
+        let address = match page {
+            Page::Health => self.addresses.health.clone(),
+            Page::Mode => self.addresses.mode.clone(),
+        };
+        (!address.is_empty()).then(|| (page, tokio::spawn(server::node(address, page, self.board.clone()))))
     }
 
     /// Starts again what could not be started: the port may have been somebody else's for a while.
@@ -206,8 +232,13 @@ impl Health {
             warn!(port, "health of a Service is not told; trying again");
             self.servers.insert(port, tokio::spawn(server::service(port, self.board.clone())));
         }
-        if self.node_server.as_ref().is_some_and(JoinHandle::is_finished) {
-            self.node_server = Some(tokio::spawn(server::node(self.node_address.clone(), self.board.clone())));
+        for place in 0..self.pages.len() {
+            let (page, server) = &self.pages[place];
+            if server.is_finished()
+                && let Some(again) = self.show(*page)
+            {
+                self.pages[place] = again;
+            }
         }
     }
 }
@@ -254,13 +285,13 @@ mod tests {
         let mut state = NodeState::default();
         let config = Config { service_proxy: ServiceProxy::Full.into(), ..Config::default() };
         set(&mut state, "config/node", Some(Kind::Config(config)));
-        let mut health = Health::new("node1", "");
+        let mut health = Health::new("node1", Addresses::default());
         health.rebuild(&state);
         let mut step = |key: &str, kind: Option<Kind>| {
             let touched = set(&mut state, key, kind);
             health.touch(&touched, &state);
             let told = health.told();
-            let mut anew = Health::new("node1", "");
+            let mut anew = Health::new("node1", Addresses::default());
             anew.rebuild(&state);
             assert_eq!(told, anew.told(), "as from nothing");
             told.into_iter().map(|(port, checked)| (port, checked.endpoints)).collect::<Vec<_>>()

@@ -31,7 +31,7 @@ use tracing::{info, warn};
 use crate::args::Run;
 use crate::cni::server;
 use crate::event::{Done, Event};
-use crate::health::Health;
+use crate::health::{Addresses, Health};
 use crate::metrics::{self, Metrics};
 use crate::state::NodeState;
 use crate::state_file::StateFile;
@@ -90,7 +90,8 @@ pub async fn run(options: Run) -> Result<()> {
     let datapath = options.datapath.resolve();
     info!(node = options.node, datapath, revision = state.revision, objects = state.objects.len(), "agent starts");
     let host = host::Host::of(&state);
-    let mut health = Health::new(&options.node, &options.services_health);
+    let pages = Addresses { health: options.services_health.clone(), mode: options.services_mode.clone() };
+    let mut health = Health::new(&options.node, pages);
     health.rebuild(&state);
     let mut agent = Agent {
         known: state.config().is_some(),

@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
-use super::Board;
+use super::{Board, Page};
 
 /// Tells the health of the Service of a port, whatever path is asked for, until it is aborted.
 pub(super) async fn service(port: u16, board: Arc<Board>) {
@@ -23,16 +23,20 @@ pub(super) async fn service(port: u16, board: Arc<Board>) {
     serve(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)), router).await;
 }
 
-/// Tells whether the node serves Services, until it is aborted.
-pub(super) async fn node(address: String, board: Arc<Board>) {
+/// Shows a page of the node as a whole, until it is aborted.
+pub(super) async fn node(address: String, page: Page, board: Arc<Board>) {
     let Ok(address) = address.parse() else {
-        return warn!(address, "--services-health is no ADDRESS:PORT: whether Services are served is not told");
+        return warn!(address, "this is no ADDRESS:PORT: {page:?} of Services is not told");
     };
     let answer = move || {
         let board = board.clone();
         async move { of_node(&board) }
     };
-    serve(address, Router::new().route("/healthz", get(answer.clone())).route("/livez", get(answer))).await;
+    let router = match page {
+        Page::Health => Router::new().route("/healthz", get(answer.clone())).route("/livez", get(answer)),
+        Page::Mode => Router::new().route("/proxyMode", get(|| async { "openvswitch" })),
+    };
+    serve(address, router).await;
 }
 
 async fn serve(address: SocketAddr, router: Router) {

@@ -75,32 +75,30 @@ impl Doors {
                 && self.served.iter().any(|prefix| prefix.contains(address)))
     }
 
+    /// Whether a port of UDP is led here that is not there.
+    pub fn leads_more_than(&self, other: &Doors) -> bool {
+        self.without(other)
+            .any(|item| matches!(item, Item::NodePort(port) | Item::External(_, port) if port.protocol == UDP))
+    }
+
     /// What is here and not there.
     pub fn without<'a>(&'a self, other: &'a Doors) -> impl Iterator<Item = &'a Item> {
         self.items().filter(|item| !other.items.contains_key(item))
     }
 }
 
-/// Makes the host forget connections that are translated otherwise now; how many.
-pub fn forget_stale(old: &Doors, new: &Doors) -> io::Result<usize> {
-    let has_udp = |one: &Doors, other: &Doors| {
-        one.without(other)
-            .any(|item| matches!(item, Item::NodePort(port) | Item::External(_, port) if port.protocol == UDP))
-    };
-    if !has_udp(old, new) && !has_udp(new, old) {
-        return Ok(0);
-    }
-    conntrack::forget(|tracked| is_stale(tracked, old, new))
+/// Makes the host forget connections that these doors would translate otherwise; how many.
+pub fn forget_stale(doors: &Doors) -> io::Result<usize> {
+    conntrack::forget(|tracked| is_stale(tracked, doors))
 }
 
-/// Whether a connection that the host tracks is translated as it was right before these doors, and no longer is: one without
-/// end (UDP; SCTP begins anew by itself, TCP ends) would never notice.
-pub fn is_stale(tracked: &Tracked, old: &Doors, new: &Doors) -> bool {
-    if tracked.protocol != UDP {
-        return false;
-    }
-    let leads = |doors: &Doors| doors.leads(tracked.destination, Port { protocol: UDP, number: tracked.port });
-    leads(old) != leads(new) && tracked.is_translated == leads(old)
+/// Whether a connection that the host tracks is translated otherwise than these doors say: one without end (UDP; SCTP begins anew
+/// by itself, TCP ends) would never notice.
+fn is_stale(tracked: &Tracked, doors: &Doors) -> bool {
+    let leads = doors.leads(tracked.destination, Port { protocol: UDP, number: tracked.port });
+    let is_led = [IpAddr::from(SERVICE_DOOR_V4), SERVICE_DOOR_V6.into()].contains(&tracked.answered_by);
+    // What is translated to somebody else is somebody else's affair.
+    tracked.protocol == UDP && ((leads && tracked.answered_by == tracked.destination) || (!leads && is_led))
 }
 
 /// The doors as the node's state says them.
@@ -254,16 +252,15 @@ mod tests {
         udp.ports[0].protocol = 17;
         keeper.set("a", Some(&udp));
         let one = keeper.doors().clone();
-        let stale = |address: &str, port, is_translated, [old, new]: [&Doors; 2]| {
-            let destination = address.parse().expect("an address");
-            is_stale(&Tracked { protocol: 17, destination, port, is_translated }, old, new)
+        let stale = |port, answered_by: &str, doors: &Doors| {
+            let at = |text: &str| text.parse().expect("an address");
+            let (destination, answered_by) = (at("192.0.2.1"), at(answered_by));
+            is_stale(&Tracked { protocol: 17, destination, port, answered_by }, doors)
         };
-        assert!(stale("192.0.2.1", 31000, false, [&none, &one]));
-        assert!(!stale("192.0.2.1", 31000, true, [&none, &one]), "somebody else's translation");
-        assert!(stale("192.0.2.1", 31000, true, [&one, &none]));
-        assert!(!stale("192.0.2.1", 31001, false, [&none, &one]));
-        assert!(!stale("192.0.2.99", 31000, false, [&none, &one]));
-        assert!(!stale("192.0.2.1", 31000, false, [&one, &one]));
+        assert!(stale(31000, "192.0.2.1", &one) && !stale(31000, "192.0.2.1", &none));
+        assert!(stale(31000, "169.254.253.2", &none) && !stale(31000, "169.254.253.2", &one));
+        assert!(!stale(31001, "192.0.2.1", &one));
+        assert!(!stale(31000, "10.10.0.7", &one), "somebody else's translation");
     }
 
     #[test]

@@ -17,11 +17,13 @@ const CT_GET: u16 = 1 << 8 | 1;
 const CT_DELETE: u16 = 1 << 8 | 2;
 
 const CTA_TUPLE_ORIG: u16 = 1;
-const CTA_STATUS: u16 = 3;
+const CTA_TUPLE_REPLY: u16 = 2;
 const CTA_ZONE: u16 = 18;
 const CTA_TUPLE_IP: u16 = 1;
 const CTA_TUPLE_PROTO: u16 = 2;
+const CTA_IP_V4_SRC: u16 = 1;
 const CTA_IP_V4_DST: u16 = 2;
+const CTA_IP_V6_SRC: u16 = 3;
 const CTA_IP_V6_DST: u16 = 4;
 const CTA_PROTO_NUM: u16 = 1;
 const CTA_PROTO_DST_PORT: u16 = 3;
@@ -30,8 +32,6 @@ const CTA_PROTO_DST_PORT: u16 = 3;
 const NESTED: u16 = 0x8000;
 /// Bits of an attribute's kind that are none of its number.
 const FLAGS: u16 = 0xc000;
-/// Status: the destination is translated.
-const DESTINATION_TRANSLATED: u32 = 1 << 5;
 
 /// A connection, as whoever opened it sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,8 +42,8 @@ pub struct Tracked {
     pub destination: IpAddr,
     /// To which port; 0 where the protocol has none.
     pub port: u16,
-    /// Its destination is translated.
-    pub is_translated: bool,
+    /// Who answers: somebody else than the destination where that is translated.
+    pub answered_by: IpAddr,
 }
 
 /// Deletes the host's connections that are to go; how many those were. Open vSwitch's are others: it has zones of its own.
@@ -73,20 +73,24 @@ pub fn forget(is_to_go: impl Fn(&Tracked) -> bool) -> io::Result<usize> {
 }
 
 fn read(attributes: &[u8]) -> Option<Tracked> {
-    let tuple = find(attributes, CTA_TUPLE_ORIG)?;
-    let (addresses, protocol) = (find(tuple, CTA_TUPLE_IP)?, find(tuple, CTA_TUPLE_PROTO)?);
-    let destination = match find(addresses, CTA_IP_V4_DST) {
-        Some(v4) => IpAddr::from(<[u8; 4]>::try_from(v4).ok()?),
-        None => IpAddr::from(<[u8; 16]>::try_from(find(addresses, CTA_IP_V6_DST)?).ok()?),
-    };
+    let (tuple, reply) = (find(attributes, CTA_TUPLE_ORIG)?, find(attributes, CTA_TUPLE_REPLY)?);
+    let protocol = find(tuple, CTA_TUPLE_PROTO)?;
     let port = find(protocol, CTA_PROTO_DST_PORT).and_then(|port| port.try_into().ok()).map_or(0, u16::from_be_bytes);
-    let status = find(attributes, CTA_STATUS).and_then(|status| status.try_into().ok()).map_or(0, u32::from_be_bytes);
     Some(Tracked {
         protocol: *find(protocol, CTA_PROTO_NUM)?.first()?,
-        destination,
+        destination: address(tuple, [CTA_IP_V4_DST, CTA_IP_V6_DST])?,
         port,
-        is_translated: status & DESTINATION_TRANSLATED != 0,
+        answered_by: address(reply, [CTA_IP_V4_SRC, CTA_IP_V6_SRC])?,
     })
+}
+
+/// An address of a tuple, by its kinds in IPv4 and IPv6.
+fn address(tuple: &[u8], [v4, v6]: [u16; 2]) -> Option<IpAddr> {
+    let addresses = find(tuple, CTA_TUPLE_IP)?;
+    match find(addresses, v4) {
+        Some(bytes) => Some(IpAddr::from(<[u8; 4]>::try_from(bytes).ok()?)),
+        None => Some(IpAddr::from(<[u8; 16]>::try_from(find(addresses, v6)?).ok()?)),
+    }
 }
 
 /// The value of the first attribute of a kind.
@@ -121,9 +125,11 @@ mod tests {
             nested(CTA_TUPLE_PROTO, &[(CTA_PROTO_NUM, &[17]), (2, &[0x14, 0xe9]), (CTA_PROTO_DST_PORT, &[0x79, 0x18])]);
         let mut message = Vec::new();
         attribute(&mut message, CTA_TUPLE_ORIG | NESTED, &[addresses, ports].concat());
-        attribute(&mut message, CTA_STATUS, &0x1ae_u32.to_be_bytes());
-        let destination = "172.30.1.1".parse().expect("an address");
-        let expect = Tracked { protocol: 17, destination, port: 31000, is_translated: true };
+        let answer = nested(CTA_TUPLE_IP, &[(CTA_IP_V4_SRC, &[169, 254, 253, 2]), (2, &[172, 30, 2, 1])]);
+        attribute(&mut message, CTA_TUPLE_REPLY | NESTED, &answer);
+        let at = |text: &str| text.parse().expect("an address");
+        let (destination, answered_by) = (at("172.30.1.1"), at("169.254.253.2"));
+        let expect = Tracked { protocol: 17, destination, port: 31000, answered_by };
         assert_eq!(read(&message), Some(expect));
         for length in 0..message.len() {
             let _ = read(&message[..length]);

@@ -10,7 +10,7 @@ use tracing::{debug, info, warn};
 
 use super::{Agent, BRIDGE, RETRY};
 use crate::event::Done;
-use crate::host::doors::{Doors, Keeper};
+use crate::host::doors::{Doors, Keeper, forget_stale};
 use crate::host::firewall::{Care, Firewall, Masquerade, Written};
 use crate::host::{self, GATEWAY_DEVICE, HostWant};
 use crate::metrics::Repaired;
@@ -310,6 +310,10 @@ fn work(mut wanted: Wanted, mut firewall: Firewall, care: Care) -> HostReport {
     }
     let mut repaired = false;
     let doors = firewall.doors(&wanted.want.doors, care);
+    // Also what was translated while no agent ran, or by an earlier one.
+    if wanted.want.doors.open && matches!(doors, Ok(Written::Changed | Written::Repaired)) {
+        note("connections of Services", forget_stale(&wanted.want.doors).map(|_| Vec::new()));
+    }
     let mut tables = vec![firewall.masquerade(&wanted.masquerade, care), doors];
     if let Some(devices) = &mut wanted.drops {
         // An uplink that was not taken still carries the node's addresses: the node would be deaf.
@@ -347,7 +351,9 @@ fn drop_only(wanted: Wanted, mut firewall: Firewall) -> HostReport {
 fn doors_only(wanted: Wanted, mut firewall: Firewall, old: &HostWant) -> HostReport {
     let routes = host::apply_doors(old, &wanted.want);
     let doors = firewall.doors(&wanted.want.doors, Care::Wanted);
-    let forgotten = host::doors::forget_stale(&old.doors, &wanted.want.doors);
+    let (before, now) = (&old.doors, &wanted.want.doors);
+    let changed = before.leads_more_than(now) || now.leads_more_than(before);
+    let forgotten = if changed { forget_stale(now) } else { Ok(0) };
     let errors = routes.as_ref().err().map(|error| format!("routes of Services: {error}"));
     HostReport {
         firewall_repaired: matches!(doors, Ok(Written::Repaired)),
