@@ -13,7 +13,7 @@ use crate::test::rings;
 /// Scenarios that say something about the datapath; the machine is emulated, so the others are left to the host.
 const SCENARIOS: &str = "datapath::";
 
-/// Seconds until the machine is taken for hung: some minutes are enough, sixteen were needed beside twenty other programs.
+/// Seconds until the machine is taken for hung: some minutes are enough, unless twenty other programs run beside it.
 const TIMEOUT: &str = "2400";
 
 /// Runs them.
