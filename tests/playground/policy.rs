@@ -4,5 +4,7 @@ mod churn;
 mod closed;
 mod ends;
 mod first;
+mod flood;
 mod matrix;
 mod probe;
+mod streams;
