@@ -155,8 +155,12 @@ pub fn api_server() -> anyhow::Result<Outcome> {
     let lock = harness.lock()?;
     harness.build_api_server()?;
     drop(lock);
-    let mut suite = step::cargo("test --workspace --quiet --no-fail-fast --test suite");
-    libtest::run(suite.env("WEFT_REQUIRE_API_SERVER", "1"))
+    let suite = || {
+        let mut command = step::cargo("test --workspace --quiet --no-fail-fast --test suite --");
+        command.env("WEFT_REQUIRE_API_SERVER", "1");
+        command
+    };
+    libtest::run(suite, &[])
 }
 
 fn test_with(harness: &Harness, args: &TestArgs) -> anyhow::Result<Outcome> {

@@ -70,7 +70,7 @@ fn unit() -> Result<Outcome> {
     if let Err(missing) = ready(machine::PLAYGROUND) {
         println!("tests that need Open vSwitch will fail: {missing:?}");
     }
-    libtest::run(&mut cargo("test --workspace --quiet --no-fail-fast"))
+    libtest::run(|| cargo("test --workspace --quiet --no-fail-fast --"), &[])
 }
 
 fn playground() -> Result<Outcome> {
@@ -78,7 +78,12 @@ fn playground() -> Result<Outcome> {
         return Ok(missing);
     }
     let suite = suite()?;
-    libtest::run(std::process::Command::new(suite).arg("--test-threads=2").env("WEFT_BIN", Profile::Debug.folder()))
+    let command = || {
+        let mut command = std::process::Command::new(&suite);
+        command.env("WEFT_BIN", Profile::Debug.folder());
+        command
+    };
+    libtest::run(command, &["--test-threads=2"])
 }
 
 /// Root and its programs, or the reason to skip.
