@@ -1,7 +1,11 @@
 //! A smoke run of what `fuzz/` does for hours: recorded messages and texts, damaged at random but always the same way.
 
+mod recording;
+
+use recording::{records, unhex};
 use rust_openflow::message::frame_length;
-use rust_openflow::{Flow, Group, Message, Meter};
+use rust_openflow::text::Printed;
+use rust_openflow::{Flow, Group, Match, Message, Meter};
 
 /// Numbers that look random (xorshift).
 struct Random(u64);
@@ -29,43 +33,23 @@ impl Random {
     }
 }
 
-fn lines() -> impl Iterator<Item = &'static str> {
-    let all = [include_str!("data/actions.tsv"), include_str!("data/groups.tsv"), include_str!("data/flows.tsv")];
-    let rest = [include_str!("data/meters.tsv"), include_str!("data/commands.tsv"), include_str!("data/messages.tsv")];
-    all.into_iter().chain(rest).flat_map(str::lines)
-}
-
-/// Bytes of packed hex (see `oracle.rs`).
-fn unpack(packed: &str) -> Vec<u8> {
-    let (mut bytes, mut rest) = (Vec::new(), packed);
-    while let Some(first) = rest.chars().next() {
-        if let '(' | '[' = first {
-            let (count, tail) = rest[1..].split_once([')', ']']).unwrap();
-            bytes.resize(bytes.len() + count.parse::<usize>().unwrap(), if first == '(' { 0 } else { 0xff });
-            rest = tail;
-        } else {
-            bytes.push(u8::from_str_radix(&rest[..2], 16).unwrap());
-            rest = &rest[2..];
-        }
-    }
-    bytes
-}
+/// What is damaged: enough of each kind.
+const AREAS: [&str; 6] = ["actions", "groups", "flows", "meters", "commands", "messages"];
 
 #[test]
 fn damaged_messages_never_panic_and_what_is_read_is_stable() {
     let mut random = Random(0x2545_f491_4f6c_dd1d);
     let mut understood = 0;
-    for line in lines() {
-        let packed = line.split('\t').nth(2).unwrap().split(',').next().unwrap();
+    for record in records().iter().filter(|record| AREAS.contains(&record.area)) {
         for _ in 0..40 {
-            let mut bytes = unpack(packed);
+            let mut bytes = record.messages[0].clone();
             random.damage(&mut bytes);
             if bytes.len() >= 4 && random.below(4) > 0 {
                 let length = (bytes.len() as u16).to_be_bytes();
                 bytes[2..4].copy_from_slice(&length);
             }
             let Ok((xid, message)) = Message::decode(&bytes) else { continue };
-            let _ = format!("{message:?} {}", rust_openflow::text::Printed { xid, message: &message });
+            let _ = format!("{message:?} {}", Printed { xid, message: &message });
             let Ok(again) = message.to_bytes(xid) else { continue };
             understood += 1;
             assert_eq!(Message::decode(&again).as_ref(), Ok(&(xid, message)), "{bytes:02x?}");
@@ -77,9 +61,9 @@ fn damaged_messages_never_panic_and_what_is_read_is_stable() {
 #[test]
 fn damaged_text_never_panics() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    for line in lines() {
+    for record in records().iter().filter(|record| AREAS.contains(&record.area)) {
         for _ in 0..10 {
-            let mut text = line.split('\t').nth(1).unwrap().as_bytes().to_vec();
+            let mut text = record.text.as_bytes().to_vec();
             random.damage(&mut text);
             let text = String::from_utf8_lossy(&text);
             let _ = text.parse::<Flow>().map(|flow| flow.to_string());
@@ -91,7 +75,7 @@ fn damaged_text_never_panics() {
 
 #[test]
 fn a_stream_is_cut_into_the_messages_it_was_made_of() {
-    let messages: Vec<_> = lines().map(|l| unpack(l.split('\t').nth(2).unwrap().split(',').next().unwrap())).collect();
+    let messages: Vec<_> = records().into_iter().map(|record| record.messages[0].clone()).collect();
     let stream = messages.concat();
     let (mut at, mut cut) = (0, Vec::new());
     while let Some(length) = frame_length(&stream[at..]).unwrap() {
@@ -99,4 +83,49 @@ fn a_stream_is_cut_into_the_messages_it_was_made_of() {
         at += length;
     }
     assert_eq!(cut, messages);
+}
+
+/// What hours of fuzzing found worth keeping (`fuzz/README.md`): an input a line, in hex.
+fn corpus(target: &str) -> Vec<Vec<u8>> {
+    let path = format!("{}/fuzz/seeds/{target}.hex", env!("CARGO_MANIFEST_DIR"));
+    let inputs: Vec<_> = std::fs::read_to_string(path).unwrap().lines().map(unhex).collect();
+    assert!(inputs.len() > 100, "only {} inputs of {target}", inputs.len());
+    inputs
+}
+
+#[test]
+fn the_corpus_of_decode_holds() {
+    for bytes in corpus("decode") {
+        let Ok((xid, message)) = Message::decode(&bytes) else { continue };
+        let _ = Printed { xid, message: &message }.to_string();
+        if let Ok(again) = message.to_bytes(xid) {
+            assert_eq!(Message::decode(&again).as_ref(), Ok(&(xid, message)), "{bytes:02x?}");
+        }
+    }
+}
+
+#[test]
+fn the_corpus_of_framer_holds() {
+    for stream in corpus("framer") {
+        let mut rest = &stream[..];
+        while let Ok(Some(length)) = frame_length(rest) {
+            let Some((frame, tail)) = rest.split_at_checked(length) else { break };
+            let _ = Message::decode(frame);
+            rest = tail;
+        }
+    }
+}
+
+#[test]
+fn the_corpus_of_text_holds() {
+    for bytes in corpus("text") {
+        let Ok(text) = std::str::from_utf8(&bytes) else { continue };
+        if let Ok(flow) = text.parse::<Flow>() {
+            let printed = flow.to_string();
+            assert_eq!(printed.parse::<Flow>().map(|again| again.to_string()), Ok(printed), "{text}");
+        }
+        let _ = text.parse::<Group>().map(|group| group.to_string());
+        let _ = text.parse::<Meter>().map(|meter| meter.to_string());
+        let _ = text.parse::<Match>().map(|matching| matching.to_string());
+    }
 }

@@ -77,3 +77,23 @@ fn changed_input_never_panics() {
         }
     }
 }
+
+#[test]
+fn what_fuzzing_kept_holds() {
+    let hex = |line: &str| -> Vec<u8> {
+        (0..line.len() / 2).map(|i| u8::from_str_radix(&line[2 * i..2 * i + 2], 16).unwrap()).collect()
+    };
+    let targets: [(&str, fn(&[u8])); 5] = [
+        ("frames", entry::frames),
+        ("values", entry::values),
+        ("updates", entry::updates),
+        ("outcomes", entry::outcomes),
+        ("schemas", entry::schemas),
+    ];
+    for (target, run) in targets {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fuzz/seeds/{target}.hex"));
+        let inputs = std::fs::read_to_string(path).unwrap();
+        assert!(inputs.lines().count() > 100, "few inputs of {target}");
+        inputs.lines().for_each(|line| run(&hex(line)));
+    }
+}

@@ -20,7 +20,10 @@ fn main() {
     let socket = std::env::temp_dir().join(format!("wof-oracle-{}", std::process::id()));
     let switch = switch::Switch::start(&socket);
     let only = std::env::args().nth(2);
-    for (area, cases) in cases::all().into_iter().filter(|(area, _)| only.as_ref().is_none_or(|o| o == area)) {
+    let wild = ("wild", cases::wild(&format!("{dir}/wild.tsv")));
+    for (area, cases) in
+        cases::all().into_iter().chain([wild]).filter(|(area, _)| only.as_ref().is_none_or(|o| o == area))
+    {
         let (mut lines, mut refused) = (String::new(), 0);
         for case in &cases {
             match record(&switch, case) {

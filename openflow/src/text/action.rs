@@ -191,9 +191,20 @@ impl Printable for Action {
             Action::DeleteField(field) => write!(out, "delete_field:{}", field.name()),
             Action::Opaque(bytes) => match crate::wire::read_leniently(bytes) {
                 Some(action) => action.print(out),
-                None => put_opaque(out, "action", bytes),
+                None => put_old(out, bytes),
             },
         }
+    }
+}
+
+/// Actions of OpenFlow 1.1 that Open vSwitch still takes, and after them what no one knows.
+fn put_old(out: &mut Printer<'_>, bytes: &[u8]) -> fmt::Result {
+    let [0, kind, 0, length, a, b, c, d, ..] = *bytes else { return put_opaque(out, "action", bytes) };
+    let short = u16::from_be_bytes([a, b]);
+    match (kind, length, c, d) {
+        (9, 8, 0, 0) => write!(out, "mod_tp_src:{short}"),
+        (10, 8, 0, 0) => write!(out, "mod_tp_dst:{short}"),
+        _ => put_opaque(out, "action", bytes),
     }
 }
 

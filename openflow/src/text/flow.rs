@@ -113,10 +113,11 @@ impl Printable for FlowMod {
         }
         out.write_char(' ')?;
         put_match(out, flow)?;
-        if flow.cookie != 0 && self.cookie_mask == 0 && flow.cookie != u64::MAX {
+        let adds = self.command == FlowCommand::Add;
+        if adds && flow.cookie != 0 && flow.cookie != u64::MAX {
             write!(out, "cookie:{:#x} ", flow.cookie)?;
         }
-        if self.cookie_mask != 0 {
+        if !adds && self.cookie_mask != 0 {
             write!(out, "cookie:0x{:x}/0x{:x} ", flow.cookie, self.cookie_mask)?;
         }
         if flow.idle_timeout != 0 {

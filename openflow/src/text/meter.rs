@@ -64,6 +64,10 @@ impl Printable for MeterMod {
             MeterCommand::Modify => "MOD ",
             MeterCommand::Delete => "DEL ",
         })?;
-        self.meter.print(out)
+        match self.command {
+            // A deletion has neither flags nor bands, whatever its bytes.
+            MeterCommand::Delete => write!(out, "meter={} bands=", MeterId(self.meter.id)),
+            _ => self.meter.print(out),
+        }
     }
 }

@@ -40,6 +40,20 @@ const REQUEST_FORWARD: u8 = 32;
 const BUNDLE_CONTROL: u8 = 33;
 const BUNDLE_ADD: u8 = 34;
 
+/// Messages of one length, and how long they are after the header.
+const FIXED: [(u8, usize); 10] = [
+    (FEATURES_REQUEST, 0),
+    (FEATURES_REPLY, 24),
+    (GET_CONFIG_REQUEST, 0),
+    (GET_CONFIG_REPLY, 4),
+    (SET_CONFIG, 4),
+    (BARRIER_REQUEST, 0),
+    (BARRIER_REPLY, 0),
+    (ROLE_REQUEST, 16),
+    (ROLE_REPLY, 16),
+    (GET_ASYNC_REQUEST, 0),
+];
+
 /// Nicira's messages by subtype.
 const NXT_SET_PACKET_IN_FORMAT: u32 = 16;
 const NXT_SET_CONTROLLER_ID: u32 = 20;
@@ -202,6 +216,10 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(u32, Message), DecodeError> {
     }
     if version != VERSION && kind != HELLO && kind != ERROR {
         return Err(DecodeError::BadVersion(version));
+    }
+    // What follows a message that has an end of its own would be lost.
+    if FIXED.iter().any(|(fixed, body)| *fixed == kind && length > HEADER + body) {
+        return Err(DecodeError::BadLength { what: "message", length });
     }
     Ok((xid, read_body(r, kind, version)?))
 }

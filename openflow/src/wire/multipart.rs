@@ -84,6 +84,15 @@ fn head(r: &mut Reader<'_>) -> Result<(u16, bool), DecodeError> {
 pub(super) fn read_request(mut r: Reader<'_>) -> Result<(MultipartRequest, bool), DecodeError> {
     use MultipartRequest::*;
     let (kind, more) = head(&mut r)?;
+    // What follows a request that has an end of its own would be lost.
+    let end = match kind {
+        DESC | TABLE_STATS | GROUP_FEATURES | METER_FEATURES | TABLE_DESC => 0,
+        PORT_STATS | QUEUE_STATS | GROUP_STATS | GROUP_DESC | METER_STATS | METER_DESC | PORT_DESC | QUEUE_DESC => 8,
+        _ => usize::MAX,
+    };
+    if r.len() > end {
+        return Err(DecodeError::BadLength { what: "ofp_multipart_request", length: r.len() });
+    }
     let request = match kind {
         DESC => Desc,
         FLOWS => Flows(flow::read_request(r)?),

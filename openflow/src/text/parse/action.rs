@@ -4,7 +4,7 @@ use super::encap::{parse_decap, parse_encap};
 use super::multipath::{parse_bundle, parse_multipath};
 use super::nat::parse_nat;
 use super::pairs::{Pair, pairs};
-use super::value::{parse_long, parse_subfield, parse_tun_metadata, parse_value};
+use super::value::{parse_bytes, parse_subfield, parse_tun_metadata, parse_value};
 use super::{ParseError, number, port_of, table_of, u8_of, u16_of, u32_of, u64_of};
 use crate::action::{Action, Controller, Ct, Observation, Sample, SampleDirection, SetField, Zone};
 use crate::field::{Field, Format, Subfield};
@@ -89,7 +89,7 @@ pub(super) fn parse_in(text: &str, mut context: Context) -> Result<Instructions,
             "clear_actions" => out.clear = true,
             "write_actions" => out.write = Some(parse_nested(value, context)?).filter(|list| !list.is_empty()),
             "goto_table" => out.goto_table = Some(table_of(value, context.order)?),
-            "instruction" => out.opaque.push(parse_long(value)?.into()),
+            "instruction" => out.opaque.push(parse_bytes(value)?.into()),
             "write_metadata" => {
                 let (metadata, mask) = match value.split_once('/') {
                     Some((metadata, mask)) => (u64_of(metadata)?, u64_of(mask)?),
@@ -216,7 +216,7 @@ fn parse_one(pair: &Pair<'_>, context: Context, out: &mut Vec<Action>) -> Result
         "decap" => parse_decap(value)?,
         "dec_nsh_ttl" => Action::DecNshTtl,
         "delete_field" => Action::DeleteField(field(value)?),
-        "action" => Action::Opaque(parse_long(value)?.into()),
+        "action" => Action::Opaque(parse_bytes(value)?.into()),
         key => {
             let port = port_of(key).map_err(|_| ParseError::new("no action", key))?;
             Action::Output { port, max_len: 0 }

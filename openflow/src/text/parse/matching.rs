@@ -80,7 +80,7 @@ impl MatchReader {
             return Ok(true);
         }
         if key == "oxm" {
-            self.terms.push(Term::Opaque(super::value::parse_long(value)?));
+            self.terms.push(Term::Opaque(super::value::parse_bytes(value)?));
             return Ok(true);
         }
         let alias = match key {

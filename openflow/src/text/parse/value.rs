@@ -125,6 +125,13 @@ pub(super) fn parse_flags(names: &[&str], all: u128, text: &str) -> Result<(u128
     Ok((value, all))
 }
 
+/// Bytes as they are, in hexadecimal with `0x`.
+pub(super) fn parse_bytes(text: &str) -> Result<Vec<u8>, ParseError> {
+    let bad = || ParseError::new("no bytes in hexadecimal", text);
+    let digits = text.strip_prefix("0x").filter(|digits| digits.is_ascii() && digits.len() % 2 == 0).ok_or_else(bad)?;
+    (0..digits.len() / 2).map(|i| u8::from_str_radix(&digits[2 * i..2 * i + 2], 16).map_err(|_| bad())).collect()
+}
+
 /// Bytes of a hexadecimal or decimal number of any length, without leading zeros.
 pub(super) fn parse_long(text: &str) -> Result<Vec<u8>, ParseError> {
     let Some(hex) = text.strip_prefix("0x") else {
