@@ -267,9 +267,10 @@ impl Realizer {
         self.judge(&mut before);
         let made = self.serve(&mut before);
         let zone = self.default_zone();
+        let groups = made.groups();
         let flush = made.stale.into_iter().map(|entry| CtFlush { zone, ..entry });
         Changes {
-            groups: made.groups,
+            groups,
             flows: before.changes(&self.plan),
             forget: made.forget.iter().map(service_affinity::cookie).collect(),
             flush: flush.filter(|entry| entry.zone.is_some()).collect(),

@@ -18,7 +18,7 @@ pub use made::Made;
 pub use set::{Scope, Set, SetKey, translate};
 
 use crate::cookie::Subject;
-use crate::diff::{self, GroupChange};
+use crate::diff::GroupChange;
 use crate::flow::Draft;
 use crate::object::{Config, Fact, Protocol, Service, Slice, Target, service_subject};
 use crate::tables;
@@ -67,12 +67,30 @@ struct Held {
 pub struct Flush {
     /// The flows of each Service that is touched, by name.
     pub flows: Vec<(Arc<str>, Vec<Draft>)>,
-    /// The groups that change.
-    pub groups: Vec<GroupChange>,
+    /// The sets of those Services, before and after.
+    before: Vec<(Arc<str>, Set)>,
+    after: Vec<(Arc<str>, Set)>,
     /// Services whose learned flows are no longer right.
     pub forget: Vec<Subject>,
     /// Connections that lead nowhere, without their zone.
     pub stale: Vec<CtFlush>,
+}
+
+impl Flush {
+    /// The groups that change. They are made here and not before: who starts from nothing reads the switch back, and needs none.
+    pub fn groups(&self) -> Vec<GroupChange> {
+        let mut there: BTreeMap<u32, &(Arc<str>, Set)> = self.before.iter().map(|old| (old.1.id, old)).collect();
+        let mut changes = Vec::new();
+        for new in &self.after {
+            match there.remove(&new.1.id) {
+                None => changes.push(GroupChange::Add(new.1.group(&new.0))),
+                Some(old) if old == new => {}
+                Some(old) => changes.extend(GroupChange::between(&old.1.group(&old.0), &new.1.group(&new.0))),
+            }
+        }
+        changes.extend(there.into_keys().map(GroupChange::Remove));
+        changes
+    }
 }
 
 impl Services {
@@ -123,11 +141,10 @@ impl Services {
             let Some(held) = self.held.get(name) else { continue };
             new.insert(name.clone(), config.map_or_else(Made::default, |config| held.make(config)));
         }
-        let (mut before, mut after) = (Vec::new(), Vec::new());
         for name in self.number(&new) {
             let made = new.remove(&name).unwrap_or_else(|| self.held[&name].made.clone());
             let held = self.held.get_mut(&name).expect("what is touched is held");
-            before.extend(held.made.sets.values().map(|set| set.group(&name)));
+            flush.before.extend(held.made.sets.values().map(|set| (name.clone(), set.clone())));
             flush.stale.extend(stale(&held.made, &made));
             if held.made.affinity.seconds != 0 && held.made.affinity != made.affinity {
                 flush.forget.push(service_subject(&name));
@@ -136,7 +153,7 @@ impl Services {
             for (key, set) in &mut held.made.sets {
                 set.id = self.ids.get(&name, *key).expect("every set has been numbered");
             }
-            after.extend(held.made.sets.values().map(|set| set.group(&name)));
+            flush.after.extend(held.made.sets.values().map(|set| (name.clone(), set.clone())));
             let drafts = match (config, &held.service) {
                 (Some(config), Some(service)) => tables::service::service(service, &held.made, config.proxy),
                 _ => Vec::new(),
@@ -147,7 +164,6 @@ impl Services {
             flush.flows.push((name, drafts));
         }
         self.dirty.clear();
-        flush.groups = diff::groups(&before, after);
         flush
     }
 
