@@ -3,11 +3,19 @@
 //! The controller answers what it knows itself and relays the rest to the agent of the node that the question names; an
 //! agent answers the same questions about its own node on its unix socket.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+mod drops;
+mod policy;
 mod service;
+mod trace;
 
+pub use drops::{DropEnd, DroppedPacket};
+pub use policy::{PolicyNode, PolicySide, PolicyUse, RuleUse};
 pub use service::{EndpointUse, ServicePortUse, ServiceUse};
+pub use trace::{CountedFlow, NodeLocal, NodeObjects};
 
 /// A question.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +34,50 @@ pub enum Question {
     Services {
         /// `NAMESPACE/NAME` of one; `None`: all.
         service: Option<String>,
+    },
+    /// NetworkPolicies with what they have counted, and the nodes that need them. An agent answers for its own node.
+    #[serde(rename_all = "camelCase")]
+    Policies {
+        /// `NAMESPACE/NAME` of one; `None`: all.
+        policy: Option<String>,
+    },
+    /// Everything that a node is told.
+    View {
+        /// The node; empty for the node that is asked.
+        node: String,
+    },
+    /// What only the agent of a node knows.
+    Local {
+        /// The node; empty for the node that is asked.
+        node: String,
+    },
+    /// Flows of a node with what they have counted.
+    Counted {
+        /// The node; empty for the node that is asked.
+        node: String,
+        /// Their cookies.
+        cookies: Vec<u64>,
+    },
+    /// What the switch of a node does with a packet, as `ofproto/trace` tells.
+    Trace {
+        /// The node; empty for the node that is asked.
+        node: String,
+        /// The packet, as `ofproto/trace` takes it.
+        packet: String,
+        /// What conntrack finds each time that the packet is tracked, as `--ct-next` takes it.
+        states: Vec<String>,
+    },
+    /// What verdicts change when objects are applied.
+    Diff {
+        /// The objects, as manifests say them.
+        objects: Vec<serde_json::Value>,
+    },
+    /// Packets that were dropped, on one node, or on all where `node` is empty.
+    Drops {
+        /// The node; empty for all, or for the node that is asked.
+        node: String,
+        /// By node: only those after this time.
+        after: BTreeMap<String, u64>,
     },
     /// A node's flows, explained; of one pod where `pod` ("namespace/name") is given.
     #[serde(rename_all = "camelCase")]
@@ -59,12 +111,44 @@ pub enum Answer {
     Nodes(Vec<NodeUse>),
     /// To [`Question::Services`].
     Services(Vec<ServiceUse>),
+    /// To [`Question::Policies`].
+    Policies(Vec<PolicyUse>),
+    /// To [`Question::View`].
+    View(NodeObjects),
+    /// To [`Question::Local`].
+    Local(NodeLocal),
+    /// To [`Question::Counted`].
+    Counted(Vec<CountedFlow>),
+    /// To [`Question::Trace`]: the text of `ofproto/trace`.
+    Trace(String),
+    /// To [`Question::Diff`].
+    Diff(Vec<VerdictChange>),
+    /// To [`Question::Drops`], in the order of time.
+    Drops(Vec<DroppedPacket>),
     /// To [`Question::Flows`].
     Flows(Vec<ExplainedFlow>),
     /// To [`Question::Cookie`]; `None`: not one of ours, or no longer used.
     Cookie(Option<CookieMeaning>),
     /// The question cannot be answered: a sentence that says why, with the next step.
     Error(String),
+}
+
+/// A verdict that changes between two workloads, or a workload and addresses outside.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct VerdictChange {
+    /// Who opens connections: `NAMESPACE/NAME` of a workload, a prefix outside, `elsewhere`.
+    pub from: String,
+    /// To whom, in the same way.
+    pub to: String,
+    /// What was denied and is admitted: `80/TCP, 53/UDP`, `everything`; empty: nothing.
+    pub opened: String,
+    /// What was admitted and is denied.
+    pub closed: String,
+    /// Pairs of pods for which it is so.
+    pub pairs: u64,
+    /// IP version for which it is so; none: every one that there is.
+    pub family: Option<u8>,
 }
 
 /// Where one node stands.

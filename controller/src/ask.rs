@@ -1,14 +1,16 @@
 //! Questions: answered from the network's values, or relayed to the agent of the node that they name.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use api::inspect::{Answer, Question};
+use api::inspect::{Answer, DroppedPacket, NodeObjects, PolicyUse, Question};
 use api::node;
 use futures::future::join_all;
-use logical::{Kind, Network};
+use logical::{Fact, Kind, Network};
 use tokio::sync::oneshot;
 
+use crate::realization::Realization;
 use crate::session::Sessions;
 
 /// An agent that has not answered by then does not answer.
@@ -38,6 +40,8 @@ struct Held {
 pub struct Known<'a> {
     /// The network.
     pub network: &'a Network,
+    /// When policies were edited.
+    pub realization: &'a Realization,
     /// The agents.
     pub sessions: &'a mut Sessions,
     /// The first lists are complete.
@@ -90,6 +94,16 @@ impl Asks {
             Question::Addresses => Answer::Addresses(network.addresses()),
             Question::Nodes => Answer::Nodes(network.nodes()),
             Question::Services { service } => Answer::Services(network.services(service.as_deref())),
+            Question::Policies { policy } => return self.policies(policy.as_deref(), reply, known),
+            Question::View { node } => match network.node_view(node) {
+                Some(view) => Answer::View(NodeObjects::new(view.into_values().map(Arc::unwrap_or_clone))),
+                None => Answer::Error(not_here(node, known)),
+            },
+            Question::Diff { objects } => return diff(network.clone(), objects, reply),
+            Question::Drops { node, .. } => return self.drops(&node.clone(), &question, reply, known),
+            Question::Local { node } | Question::Counted { node, .. } | Question::Trace { node, .. } => {
+                return self.relay(std::slice::from_ref(node), &question, reply, known);
+            }
             Question::Flows { node, .. } if node.is_empty() => {
                 Answer::Error("name a node: weftctl flows --node NAME".to_owned())
             }
@@ -104,15 +118,66 @@ impl Asks {
         let _ = reply.send(answer);
     }
 
+    /// What the cluster knows of policies, with the counters of the nodes that need them.
+    fn policies(&mut self, named: Option<&str>, reply: oneshot::Sender<Answer>, known: &mut Known) {
+        let mut policies = known.network.policies(named);
+        policies.iter_mut().for_each(|policy| known.realization.fill(policy, known.sessions));
+        let nodes: BTreeSet<String> =
+            policies.iter().flat_map(|policy| &policy.nodes).map(|node| node.node.clone()).collect();
+        let question = Question::Policies { policy: named.map(str::to_owned) };
+        let asked: Vec<_> =
+            nodes.iter().filter_map(|node| Some((node.clone(), self.send(node, &question, known)?))).collect();
+        tokio::spawn(async move {
+            let all =
+                join_all(asked.into_iter().map(|(node, answer)| async { (node.clone(), wait(node, answer).await) }));
+            for (node, answer) in all.await {
+                add_counters(&mut policies, &node, answer);
+            }
+            let _ = reply.send(Answer::Policies(policies));
+        });
+    }
+
+    /// What agents have seen dropped, with the names of the pods at both ends.
+    fn drops(&mut self, node: &str, question: &Question, reply: oneshot::Sender<Answer>, known: &mut Known) {
+        let nodes: Vec<String> = match node {
+            "" => known.sessions.connected_nodes().iter().map(ToString::to_string).collect(),
+            node if !known.sessions.is_connected(node) => {
+                return drop(reply.send(Answer::Error(not_here(node, known))));
+            }
+            node => vec![node.to_owned()],
+        };
+        let pods = known.network.addresses().into_iter().filter(|used| used.state == "pod");
+        let pods: HashMap<String, String> =
+            pods.map(|used| (used.address, format!("{}/{}", used.namespace, used.name))).collect();
+        let asked: Vec<_> =
+            nodes.iter().filter_map(|node| Some((node.clone(), self.send(node, question, known)?))).collect();
+        tokio::spawn(async move {
+            let mut all = Vec::new();
+            for answer in join_all(asked.into_iter().map(|(node, answer)| wait(node, answer))).await {
+                // One agent that does not answer does not hide what others saw.
+                if let Answer::Drops(drops) = answer {
+                    all.extend(drops.into_iter().map(|dropped| named(dropped, &pods)));
+                }
+            }
+            all.sort_by_key(|dropped| dropped.time);
+            let _ = reply.send(Answer::Drops(all));
+        });
+    }
+
+    /// Sends a question to a node's agent; `None` where none is connected.
+    fn send(&mut self, node: &str, question: &Question, known: &mut Known) -> Option<oneshot::Receiver<Answer>> {
+        let json = serde_json::to_string(question).expect("a question is plain data");
+        let id = self.number();
+        let (sender, answer) = oneshot::channel();
+        known.sessions.ask(node, node::Question { id, json }, sender).then_some(answer)
+    }
+
     fn relay(&mut self, nodes: &[String], question: &Question, reply: oneshot::Sender<Answer>, known: &mut Known) {
         let mut answers = Vec::new();
         for node in nodes {
-            let json = serde_json::to_string(question).expect("a question is plain data");
-            let id = self.number();
-            let (sender, answer) = oneshot::channel();
-            match known.sessions.ask(node, node::Question { id, json }, sender) {
-                true => answers.push((node.clone(), answer)),
-                false => return drop(reply.send(Answer::Error(not_here(node, known)))),
+            match self.send(node, question, known) {
+                Some(answer) => answers.push((node.clone(), answer)),
+                None => return drop(reply.send(Answer::Error(not_here(node, known)))),
             }
         }
         if answers.is_empty() {
@@ -140,6 +205,54 @@ async fn wait(node: String, answer: oneshot::Receiver<Answer>) -> Answer {
         Ok(Ok(answer)) => answer,
         Ok(Err(_)) => Answer::Error(format!("the agent of node {node} went away before it answered; ask again")),
         Err(_) => Answer::Error(format!("the agent of node {node} has not answered within {} s", AGENT.as_secs())),
+    }
+}
+
+/// A drop with the names of the pods that have its addresses.
+fn named(mut dropped: DroppedPacket, pods: &HashMap<String, String>) -> DroppedPacket {
+    for end in [&mut dropped.from, &mut dropped.to] {
+        if let Some(pod) = pods.get(&end.address).filter(|_| end.pod.is_empty()) {
+            end.pod.clone_from(pod);
+        }
+    }
+    dropped
+}
+
+/// What objects would change, compared beside the loop with a copy of the network.
+fn diff(before: Network, objects: &[serde_json::Value], reply: oneshot::Sender<Answer>) {
+    let facts: Result<Vec<Fact>, _> = objects.iter().map(Fact::from_object).collect();
+    tokio::task::spawn_blocking(move || {
+        let answer = match facts {
+            Err(error) => Answer::Error(error.to_string()),
+            Ok(facts) => {
+                let mut after = before.clone();
+                after.apply_all(facts.into_iter().map(logical::Event::Upsert));
+                Answer::Diff(logical::reach::compare(&before, &after).into_iter().map(Into::into).collect())
+            }
+        };
+        // The asker may have given up.
+        let _ = reply.send(answer);
+    });
+}
+
+/// Adds what a node has counted, or why it has not said.
+fn add_counters(policies: &mut [PolicyUse], node: &str, answer: Answer) {
+    let (counted, trouble) = match answer {
+        Answer::Policies(counted) => (counted, None),
+        Answer::Error(error) => (Vec::new(), Some(error)),
+        // An agent of an older release.
+        _ => (Vec::new(), Some("the agent cannot say what it has counted".to_owned())),
+    };
+    for mut policy in counted {
+        policy.nodes.clear();
+        let same = |own: &&mut PolicyUse| own.namespace == policy.namespace && own.name == policy.name;
+        if let Some(own) = policies.iter_mut().find(same) {
+            own.merge(policy);
+        }
+    }
+    if let Some(trouble) = trouble {
+        let nodes = policies.iter_mut().flat_map(|policy| &mut policy.nodes).filter(|own| own.node == node);
+        nodes.for_each(|own| own.problems.push(trouble.clone()));
     }
 }
 

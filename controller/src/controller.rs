@@ -17,6 +17,7 @@ use crate::event::{Event, FromAgent, Outcome, SessionId, Watched, Wrote};
 use crate::lease::Tenure;
 use crate::metrics::{Metrics, OfKind};
 use crate::notice::Recorder;
+use crate::realization::{Edit, Realization};
 use crate::session::Sessions;
 use crate::source::{Cause, Source, Trouble};
 use crate::wait::Waits;
@@ -45,6 +46,7 @@ pub struct Controller {
     sessions: Sessions,
     asks: Asks,
     waits: Waits,
+    realization: Realization,
     clock: Clock,
     /// Kinds whose first list is not complete yet.
     awaited: BTreeSet<Kind>,
@@ -82,6 +84,7 @@ impl Controller {
             network,
             sessions: Sessions::default(),
             asks: Asks::default(),
+            realization: Realization::default(),
             clock,
             awaited,
             backlog: Some(Vec::new()),
@@ -124,6 +127,8 @@ impl Controller {
         for (id, room) in rooms {
             self.send(id, room);
         }
+        let notices = self.realization.look(&self.network, &self.sessions);
+        notices.iter().for_each(|notice| self.hands.recorder.notice(notice));
         self.answer_held();
         self.measure(begun);
     }
@@ -155,7 +160,8 @@ impl Controller {
     /// When a turn is due without any event.
     pub fn due(&self) -> Option<Instant> {
         let tick = self.network.next_tick().filter(|_| self.is_synced()).map(|tick| self.clock.instant(tick));
-        let own = [self.hands.writer.due(), self.asks.due(), self.waits.due(), Some(self.review)];
+        let own =
+            [self.hands.writer.due(), self.asks.due(), self.waits.due(), self.realization.due(), Some(self.review)];
         own.into_iter().chain([tick]).flatten().min()
     }
 
@@ -249,6 +255,8 @@ impl Controller {
             Some(Message::Ack(ack)) => {
                 let acked = self.sessions.ack(id, ack.revision, ack.problems);
                 self.waits.realized(&node, acked.realized);
+                let notices = Realization::refused(&node, &acked.new_problems, &self.network);
+                notices.iter().for_each(|notice| self.hands.recorder.notice(notice));
                 for problem in acked.new_problems {
                     warn!(node = %node, key = problem.key, reason = problem.reason, "not realized: {}", problem.message);
                 }
@@ -277,7 +285,8 @@ impl Controller {
 
     fn answer(&mut self, question: api::inspect::Question, reply: tokio::sync::oneshot::Sender<Answer>) {
         let is_synced = self.is_synced();
-        let mut known = Known { network: &self.network, sessions: &mut self.sessions, is_synced };
+        let (network, realization) = (&self.network, &self.realization);
+        let mut known = Known { network, realization, sessions: &mut self.sessions, is_synced };
         self.asks.answer(question, reply, &mut known);
     }
 
@@ -297,8 +306,12 @@ impl Controller {
         let mut feed = backlog.unwrap_or_default();
         feed.append(&mut self.feed);
         let is_node_gone = feed.iter().any(|fed| matches!(fed, Fed::Delete(key) if key.kind == Kind::Node));
-        let effects = self.network.apply_all([Fed::Tick(self.clock.now())].into_iter().chain(feed));
-        self.pass_on(effects);
+        let edit = Edit { at: Instant::now(), time: self.clock.now() };
+        if !is_first {
+            self.realization.note(&feed, edit);
+        }
+        let effects = self.network.apply_all([Fed::Tick(edit.time)].into_iter().chain(feed));
+        self.pass_on(effects, edit.at);
         self.go_on();
         if is_node_gone {
             let nodes = self.network.nodes().into_iter().map(|node| node.node).collect();
@@ -327,17 +340,16 @@ impl Controller {
                 }
             }
             let effects = self.network.apply_all(over.into_iter().map(|over| Fed::Confirmed(over.ticket)));
-            self.pass_on(effects);
+            self.pass_on(effects, Instant::now());
         }
     }
 
-    fn pass_on(&mut self, effects: Effects) {
-        self.sessions.changed(&effects);
+    fn pass_on(&mut self, effects: Effects, now: Instant) {
+        self.sessions.changed(&effects, now);
         for wait in effects.waits {
             self.waits.begin(wait, |node| self.sessions.owed(node));
         }
         self.hands.writer.want(effects.writes);
-        let now = Instant::now();
         self.untold.extend(effects.notices.into_iter().map(|notice| (now, Untold::Notice(notice))));
         self.tell_people();
     }

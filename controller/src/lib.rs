@@ -19,6 +19,7 @@ pub mod lease;
 pub mod metrics;
 pub mod notice;
 pub mod pki;
+pub mod realization;
 pub mod rpc;
 pub mod run;
 pub mod serve;

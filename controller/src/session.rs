@@ -33,6 +33,8 @@ struct Node {
     realized: u64,
     /// When the oldest change that is not yet confirmed was made.
     behind_since: Option<Instant>,
+    /// The last changes, oldest first.
+    steps: VecDeque<Step>,
     problems: Vec<Problem>,
     version: String,
     session: Option<Session>,
@@ -42,6 +44,18 @@ struct Node {
 
 /// An agent that was there so long ago may be back at once: it is being upgraded, or this replica is.
 const BACK_SOON: Duration = Duration::from_secs(10);
+
+/// A change of a node's state.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    revision: u64,
+    made: Instant,
+    /// How long it took until the switch had it.
+    took: Option<Duration>,
+}
+
+/// Steps that are remembered of each node, to tell how long a change has taken.
+const STEPS: usize = 64;
 
 #[derive(Debug)]
 struct Session {
@@ -81,8 +95,9 @@ impl Sessions {
         let node = self.nodes.entry(name.clone()).or_default();
         let held = hello.held.iter().map(|held| (held.key.clone(), held.digest)).collect();
         node.version.clone_from(&hello.version);
-        node.wanted = node.wanted.max(hello.revision) + 1;
-        node.behind_since = Some(Instant::now());
+        node.wanted = node.wanted.max(hello.revision);
+        node.behind_since = None;
+        node.touched(Instant::now());
         let session = Session {
             id,
             room,
@@ -131,10 +146,10 @@ impl Sessions {
     }
 
     /// Notes what has changed, for every node that it concerns.
-    pub fn changed(&mut self, effects: &Effects) {
+    pub fn changed(&mut self, effects: &Effects, now: Instant) {
         for (name, keys) in &effects.local {
             let node = self.nodes.entry(name.clone()).or_default();
-            node.touched();
+            node.touched(now);
             if let Some(session) = &mut node.session {
                 session.pending.local.entry(name.clone()).or_default().extend(keys.iter().cloned());
                 session.ask_for_room();
@@ -155,7 +170,7 @@ impl Sessions {
             }
             if is_touched {
                 if !effects.local.contains_key(name) {
-                    node.touched();
+                    node.touched(now);
                 }
                 if let Some(session) = &node.session {
                     session.ask_for_room();
@@ -213,6 +228,9 @@ impl Sessions {
         node.realized = node.realized.max(revision.min(node.wanted));
         let new = problems.iter().filter(|problem| !node.problems.contains(problem)).cloned().collect();
         node.problems = problems;
+        for step in node.steps.iter_mut().filter(|step| step.revision <= node.realized && step.took.is_none()) {
+            step.took = Some(step.made.elapsed());
+        }
         let has_caught_up = node.realized == node.wanted;
         let since = if has_caught_up { node.behind_since.take() } else { None };
         Acked { realized: node.realized, caught_up_after: since.map(|since| since.elapsed()), new_problems: new }
@@ -248,6 +266,32 @@ impl Sessions {
         all.into_values().collect()
     }
 
+    /// Whether a node's agent is connected here.
+    pub fn is_connected(&self, node: &str) -> bool {
+        self.nodes.get(node).is_some_and(|node| node.session.is_some())
+    }
+
+    /// Whether a node's switch may lack what was changed at a time; without a time, anything.
+    pub fn is_behind(&self, node: &str, change: Option<Instant>) -> bool {
+        let since = self.nodes.get(node).and_then(|node| node.behind_since);
+        // A change that is not confirmed may hide an earlier one that is: which, the steps tell.
+        since.is_some_and(|since| change.is_none_or(|at| since <= at && self.realized_after(node, at).is_none()))
+    }
+
+    /// How long it took until a node's switch had what was changed at a time; `None`: it has not, or that was too long ago.
+    pub fn realized_after(&self, node: &str, change: Instant) -> Option<Duration> {
+        self.nodes.get(node)?.steps.iter().find(|step| step.made == change)?.took
+    }
+
+    /// Why a connected node's switch lacks what was changed at a time, to be put behind its name; `None` where it does not.
+    pub fn behind(&self, node: &str, change: Instant) -> Option<String> {
+        let known = self.nodes.get(node).filter(|node| node.session.is_some())?;
+        self.is_behind(node, Some(change)).then(|| {
+            let problems: Vec<&str> = known.problems.iter().map(|problem| problem.message.as_str()).collect();
+            if problems.is_empty() { String::new() } else { format!(" ({})", problems.join("; ")) }
+        })
+    }
+
     /// Connected nodes without the newest revision, and objects that nodes could not realize.
     pub fn behind_and_problems(&self) -> (usize, usize) {
         let connected = self.nodes.values().filter(|node| node.session.is_some());
@@ -258,9 +302,13 @@ impl Sessions {
 }
 
 impl Node {
-    fn touched(&mut self) {
+    fn touched(&mut self, now: Instant) {
         self.wanted += 1;
-        self.behind_since.get_or_insert_with(Instant::now);
+        self.behind_since.get_or_insert(now);
+        if self.steps.len() == STEPS {
+            self.steps.pop_front();
+        }
+        self.steps.push_back(Step { revision: self.wanted, made: now, took: None });
     }
 
     fn status(&self, name: &str) -> NodeStatus {

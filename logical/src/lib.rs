@@ -29,6 +29,7 @@ mod pods;
 mod policy;
 mod ports;
 pub mod problem;
+pub mod reach;
 mod release;
 pub mod selector;
 mod services;

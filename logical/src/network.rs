@@ -16,13 +16,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::ControllerConfig;
-use api::inspect::{AddressUse, NodeUse, ServiceUse, SubnetUse};
+use api::inspect::{AddressUse, NodeUse, PolicyUse, ServiceUse, SubnetUse};
 use api::node::Object;
+use api::node::object::Kind as NodeKind;
 
 use crate::assign::{Add, Claims};
 use crate::book::Book;
-use crate::event::{Effects, Event, NodeDelta, Role, Write};
-use crate::fact::{Namespace, Node, ObjectKey};
+use crate::event::{Change, Effects, Event, NodeDelta, Notice, Role, Write};
+use crate::fact::{Kind, Namespace, Node, ObjectKey};
 use crate::identity::Identities;
 use crate::moves::Moves;
 use crate::pods::Pods;
@@ -182,6 +183,38 @@ impl Network {
     /// Services that are served with their endpoints, or the one of this `NAMESPACE/NAME`, for people.
     pub fn services(&self, named: Option<&str>) -> Vec<ServiceUse> {
         self.services.in_use(named)
+    }
+
+    /// NetworkPolicies, or the one of this `NAMESPACE/NAME`, for people: without counters and states of nodes.
+    pub fn policies(&self, named: Option<&str>) -> Vec<PolicyUse> {
+        self.policies.in_use(named, &self.identities)
+    }
+
+    /// Names of the nodes that need a NetworkPolicy, of this `NAMESPACE/NAME`; none twice.
+    pub fn nodes_of_policy(&self, named: &str) -> BTreeSet<Name> {
+        self.policies.nodes_of(named, &self.identities).cloned().collect()
+    }
+
+    /// Policies (`NAMESPACE/NAME`) because of which a node has an object, by its key: a rule's, or those that isolate an
+    /// identity.
+    pub fn policies_behind(&self, node: &str, key: &str) -> Vec<String> {
+        let object = self.views.spans.get(node, key);
+        match object.and_then(|object| object.kind.as_ref()) {
+            Some(NodeKind::Rule(rule)) => vec![format!("{}/{}", rule.namespace, rule.policy)],
+            Some(NodeKind::Identity(identity)) => {
+                let sides = identity.ingress.iter().chain(&identity.egress);
+                let policies: BTreeSet<String> = sides.flat_map(|side| &side.policies).cloned().collect();
+                policies.into_iter().collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Something to tell people of a NetworkPolicy; `None` where there is none of this `NAMESPACE/NAME`.
+    pub fn policy_notice(&self, named: &str, change: Change, what: Problem) -> Option<Notice> {
+        let fact = self.policies.fact(named)?;
+        let object = ObjectKey::namespaced(Kind::NetworkPolicy, &fact.namespace, &fact.name);
+        Some(Notice { object, uid: fact.uid.clone(), change, what })
     }
 
     /// Nodes with their addresses and blocks, for people.

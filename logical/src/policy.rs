@@ -11,6 +11,7 @@
 pub(crate) mod compile;
 mod emit;
 mod group;
+pub(crate) mod inspect;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -26,7 +27,7 @@ use self::compile::{Compiled, Direction, Ports, Rule, Source};
 use self::group::{GroupId, Groups};
 
 type PolicyId = u32;
-type RuleId = u32;
+pub(crate) type RuleId = u32;
 type PeersId = u32;
 
 /// All policies, and what they come to.

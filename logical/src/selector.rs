@@ -3,6 +3,8 @@
 //! `matchLabels` is the requirement `In` with one value. The list is sorted, so that selectors which say the same are equal
 //! and what they select is computed, stored and sent once.
 
+use std::fmt;
+
 use serde_json::Value;
 
 use crate::fact::read::Labels;
@@ -67,6 +69,33 @@ impl Selector {
     /// The keys that it asks about, some perhaps twice.
     pub fn keys(&self) -> impl Iterator<Item = &Box<str>> {
         self.requirements.iter().map(|requirement| &requirement.key)
+    }
+}
+
+/// As `kubectl --selector` writes it; `*` where it selects everything.
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.requirements.is_empty() {
+            return f.write_str("*");
+        }
+        for (index, requirement) in self.requirements.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            write!(f, "{comma}{requirement}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (key, values) = (&self.key, self.values.join(","));
+        match self.operator {
+            Operator::In if self.values.len() == 1 => write!(f, "{key}={values}"),
+            Operator::In => write!(f, "{key} in ({values})"),
+            Operator::NotIn => write!(f, "{key} notin ({values})"),
+            Operator::Exists => write!(f, "{key}"),
+            Operator::DoesNotExist => write!(f, "!{key}"),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io;
 
 use api::inspect::Answer;
+use pipeline::Tally;
 use rust_openflow::FlowStats;
 use tokio::sync::oneshot;
 
@@ -24,6 +25,8 @@ pub enum Event {
     Switch(SwitchEvent),
     /// On the agent's own socket.
     Asked(Asked),
+    /// Somebody reads the numbers: what policy has counted is read from the switch for them.
+    Scraped(oneshot::Sender<Tally>),
     /// Work that the loop had begun has ended.
     Done(Done),
     /// Time to look at everything.
@@ -57,6 +60,19 @@ pub enum Done {
     Confirmed(bool, Reply),
     /// The flows of the switch, for somebody who asked.
     Dumped(Result<Vec<FlowStats>, String>, Option<String>, Reply),
+    /// An answer for somebody who asked, which took time.
+    Answered(Answer, Reply),
+    /// The flows of the switch that count for policy, for somebody who asked.
+    Counted(Result<Vec<FlowStats>, String>, Counting),
+}
+
+/// Who asked what policy has counted.
+#[derive(Debug)]
+pub enum Counting {
+    /// The page of numbers.
+    Page(oneshot::Sender<Tally>),
+    /// A person, about one policy or all.
+    Person(Option<String>, Reply),
 }
 
 /// Where an answer to a question goes.

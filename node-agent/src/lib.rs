@@ -7,6 +7,7 @@ pub mod args;
 pub mod cni;
 pub mod conflist;
 pub mod event;
+pub mod frame;
 pub mod hash;
 pub mod health;
 pub mod host;

@@ -1,7 +1,10 @@
 //! What is counted, and the page that shows it: /metrics, with /healthz and /readyz beside it.
 
+mod policy;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::extract::State;
@@ -14,6 +17,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::event::Event;
 
 /// A verb of the container network interface with how it ended.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -64,6 +70,8 @@ pub struct Metrics {
     pub oversized: Counter,
     /// Resets and ICMP errors made for services without endpoints.
     pub refused: Counter,
+    /// Dropped packets that were seen: a sample.
+    pub drops_sampled: Counter,
     /// Flows that the switch should have.
     pub flows: Gauge,
     /// Pod ports.
@@ -94,6 +102,7 @@ impl Metrics {
         registry.register("transactions", "OVSDB transactions written", metrics.transactions.clone());
         registry.register("oversized", "ICMP errors made for packets that do not fit", metrics.oversized.clone());
         registry.register("refused", "Refusals made for services without endpoints", metrics.refused.clone());
+        registry.register("drops_sampled", "Dropped packets that were seen: a sample", metrics.drops_sampled.clone());
         registry.register("flows", "Flows that the switch should have", metrics.flows.clone());
         registry.register("pod_ports", "Pod ports", metrics.ports.clone());
         registry.register("session", "1 while a controller's session is open", metrics.session.clone());
@@ -121,29 +130,54 @@ impl Metrics {
     }
 }
 
+/// What the pages are made of.
+#[derive(Debug, Clone)]
+pub struct Pages {
+    metrics: Arc<Metrics>,
+    events: mpsc::UnboundedSender<Event>,
+}
+
+impl Pages {
+    /// The numbers of the process, and the loop that knows those of policy.
+    pub fn new(metrics: Arc<Metrics>, events: mpsc::UnboundedSender<Event>) -> Pages {
+        Pages { metrics, events }
+    }
+
+    /// What policy has counted; nothing where the switch does not say in time.
+    async fn tally(&self) -> pipeline::Tally {
+        let (sender, tally) = oneshot::channel();
+        // Where the loop has ended nobody answers.
+        let _ = self.events.send(Event::Scraped(sender));
+        tokio::time::timeout(SCRAPE_PATIENCE, tally).await.ok().and_then(Result::ok).unwrap_or_default()
+    }
+}
+
+/// A scrape waits no longer than this for the switch; Prometheus itself waits ten seconds.
+const SCRAPE_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Serves the pages until the process ends.
-pub async fn serve(address: &str, metrics: Arc<Metrics>) -> Result<()> {
+pub async fn serve(address: &str, pages: Pages) -> Result<()> {
     let listener = tokio::net::TcpListener::bind(address);
     let listener = listener.await.with_context(|| format!("cannot serve health and metrics on {address}"))?;
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(page))
-        .with_state(metrics);
+        .with_state(pages);
     Ok(axum::serve(listener, router).await?)
 }
 
-async fn readyz(State(metrics): State<Arc<Metrics>>) -> impl IntoResponse {
-    if metrics.ready.load(Ordering::Relaxed) {
+async fn readyz(State(pages): State<Pages>) -> impl IntoResponse {
+    if pages.metrics.ready.load(Ordering::Relaxed) {
         (StatusCode::OK, "ok\n")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "an ADD cannot be served: see the agent's log\n")
     }
 }
 
-async fn page(State(metrics): State<Arc<Metrics>>) -> impl IntoResponse {
-    let mut text = String::new();
-    match prometheus_client::encoding::text::encode(&mut text, &metrics.registry) {
+async fn page(State(pages): State<Pages>) -> impl IntoResponse {
+    let mut text = policy::text(&pages.tally().await);
+    match prometheus_client::encoding::text::encode(&mut text, &pages.metrics.registry) {
         Ok(()) => {
             let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
             ([(header::CONTENT_TYPE, kind)], text).into_response()

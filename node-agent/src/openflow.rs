@@ -17,7 +17,7 @@ use rust_openflow::packet::{PacketIn2, PacketOut};
 use rust_openflow::port::PortNo;
 use rust_openflow::switch::SwitchConfig;
 use rust_openflow::tlv::{TlvCommand, TlvMap, TlvTableMod};
-use rust_openflow::{Action, Field, FlowMod, FlowStats, Group, Meter, MeterCommand, MeterMod};
+use rust_openflow::{Action, Field, FlowMod, FlowRequest, FlowStats, Group, Meter, MeterCommand, MeterMod};
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
@@ -54,6 +54,10 @@ pub struct PuntedPacket {
     pub userdata: Vec<u8>,
     /// The packet, or its beginning.
     pub packet: Vec<u8>,
+    /// Bytes of the whole packet.
+    pub length: u32,
+    /// Cookie of the flow that handed it over; 0 where the switch does not tell.
+    pub cookie: u64,
 }
 
 /// The other end of the tunnel.
@@ -218,6 +222,16 @@ impl Handle {
     pub async fn flows(&self) -> Result<Vec<FlowStats>> {
         Ok(self.connection.flows().await?)
     }
+
+    /// The flows that have these bits in their cookies, with their counters.
+    pub async fn flows_with(&self, cookies: impl Iterator<Item = (u64, u64)>) -> Result<Vec<FlowStats>> {
+        let mut flows = Vec::new();
+        for (cookie, cookie_mask) in cookies {
+            let request = FlowRequest { cookie, cookie_mask, ..FlowRequest::default() };
+            flows.extend(self.connection.flows_where(request).await?);
+        }
+        Ok(flows)
+    }
 }
 
 fn tunnel_destination(endpoint: IpAddr) -> Action {
@@ -339,7 +353,9 @@ fn punted(packet: &PacketIn2) -> Option<PuntedPacket> {
         port: u32::try_from(field(Field::InPort)?).ok()?,
         tunnel: v4().or_else(v6).map(|address| TunnelEnd { address, vni }),
         userdata: packet.userdata.clone().unwrap_or_default(),
+        length: packet.full_len.unwrap_or_else(|| u32::try_from(packet.packet.len()).unwrap_or(u32::MAX)),
         packet: packet.packet.clone(),
+        cookie: packet.cookie.unwrap_or_default(),
     })
 }
 

@@ -7,10 +7,12 @@
 //! that start at once cost a few transactions and bundles.
 
 mod ask;
+mod drops;
 mod flows;
 pub mod host;
 mod packets;
 mod pods;
+mod policy;
 mod rows;
 mod session;
 mod wake;
@@ -30,7 +32,7 @@ use tracing::{info, warn};
 
 use crate::args::Run;
 use crate::cni::server;
-use crate::event::{Done, Event};
+use crate::event::{Counting, Done, Event};
 use crate::health::{Addresses, Health};
 use crate::metrics::{self, Metrics};
 use crate::state::NodeState;
@@ -72,6 +74,7 @@ struct Agent {
     health: Health,
     pods: pods::Pods,
     session: session::Session,
+    drops: drops::Drops,
     served: bool,
 }
 
@@ -111,6 +114,7 @@ pub async fn run(options: Run) -> Result<()> {
         health,
         pods: pods::Pods::default(),
         session: session::Session::default(),
+        drops: drops::Drops::default(),
         served: false,
     };
     agent.work(&mut queue).await
@@ -154,6 +158,7 @@ impl Agent {
             Event::Asked(server::Asked::Question(question, sender)) => self.on_question(question, sender),
             Event::Tick => self.look(),
             Event::Due => self.expire(),
+            Event::Scraped(sender) => self.count(Counting::Page(sender)),
             Event::Stop => {}
             Event::Done(done) => self.on_done(done),
         }
@@ -171,6 +176,8 @@ impl Agent {
             Done::Host(report) => self.on_host(*report),
             Done::Confirmed(alive, reply) => self.on_confirmed(alive, reply),
             Done::Dumped(result, pod, reply) => self.on_dumped(result, pod, reply),
+            Done::Counted(result, counting) => self.on_counted(result, counting),
+            Done::Answered(answer, reply) => self.reply(reply, answer),
         }
     }
 
@@ -291,10 +298,10 @@ fn start_tasks(options: &Run, events: &mpsc::UnboundedSender<Event>, metrics: &A
     let (switch_sender, switch_events) = mpsc::channel(256);
     forward(switch_events, events.clone(), Event::Switch);
     tokio::spawn(openflow::keep(options.ovs_rundir.join(format!("{BRIDGE}.mgmt")), switch_sender));
-    let (address, metrics) = (options.health.clone(), metrics.clone());
+    let (address, pages) = (options.health.clone(), metrics::Pages::new(metrics.clone(), events.clone()));
     if !address.is_empty() {
         tokio::spawn(async move {
-            if let Err(error) = metrics::serve(&address, metrics).await {
+            if let Err(error) = metrics::serve(&address, pages).await {
                 warn!("{error:#}");
             }
         });

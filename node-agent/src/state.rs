@@ -65,6 +65,11 @@ impl NodeState {
         self.kinds("subnet").filter_map(|kind| if let Kind::Subnet(subnet) = kind { Some(subnet) } else { None })
     }
 
+    /// Every pod of this node.
+    pub fn pods(&self) -> impl Iterator<Item = &Pod> {
+        self.kinds("pod").filter_map(|kind| if let Kind::Pod(pod) = kind { Some(pod) } else { None })
+    }
+
     /// Every other node.
     pub fn peers(&self) -> impl Iterator<Item = &Peer> {
         self.kinds("peer").filter_map(|kind| if let Kind::Peer(peer) = kind { Some(peer) } else { None })

@@ -1,14 +1,25 @@
-//! Commands to ovs-vswitchd, as `ovs-appctl` gives them: one JSON-RPC call over its control socket.
+//! Commands to ovs-vswitchd over its control socket: JSON-RPC 1.0, one request and one reply (ovs-appctl(8), "unixctl").
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
-/// An answer longer than this is none to a command of ours.
-const LONGEST: usize = 1 << 20;
+/// The daemon answers from its main loop, which may be busy for a while.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// No answer is near this.
+const LARGEST: u64 = 64 << 20;
+
+#[derive(Debug, Deserialize)]
+struct Reply {
+    result: Option<String>,
+    error: Option<Value>,
+}
 
 /// Forgets all flows that the datapath has in its cache: the next packets are judged anew.
 ///
@@ -17,41 +28,84 @@ const LONGEST: usize = 1 << 20;
 /// and the other goes on as before, for as long as packets use it: what policy refuses would pass. So with that datapath the
 /// cache is emptied after every change.
 pub async fn forget_cached_flows(rundir: &Path) -> Result<()> {
-    call(rundir, "revalidator/purge").await
+    call(rundir, "revalidator/purge", &[]).await.map(drop)
 }
 
-async fn call(rundir: &Path, method: &str) -> Result<()> {
-    let pid = rundir.join("ovs-vswitchd.pid");
-    let pid = tokio::fs::read_to_string(&pid).await.with_context(|| format!("cannot read {}", pid.display()))?;
-    let socket = rundir.join(format!("ovs-vswitchd.{}.ctl", pid.trim()));
+/// Runs a command of the ovs-vswitchd that runs with this folder; what it prints.
+pub async fn call(folder: &Path, command: &str, arguments: &[String]) -> Result<String> {
+    let answer = tokio::time::timeout(PATIENCE, exchange(folder, command, arguments)).await;
+    answer.with_context(|| format!("ovs-vswitchd has not answered {command} within {} s", PATIENCE.as_secs()))?
+}
+
+async fn exchange(folder: &Path, command: &str, arguments: &[String]) -> Result<String> {
+    let file = folder.join("ovs-vswitchd.pid");
+    let pid = tokio::fs::read_to_string(&file).await.with_context(|| format!("cannot read {}", file.display()))?;
+    let socket = folder.join(format!("ovs-vswitchd.{}.ctl", pid.trim()));
     let stream = UnixStream::connect(&socket).await;
     let mut stream = stream.with_context(|| format!("cannot connect to {}", socket.display()))?;
-    stream.write_all(json!({"id": 0, "method": method, "params": []}).to_string().as_bytes()).await?;
-    let mut answer = Vec::new();
-    while answer.len() < LONGEST {
-        if stream.read_buf(&mut answer).await? == 0 {
-            break;
+    let request = json!({"id": 0, "method": command, "params": arguments});
+    stream.write_all(request.to_string().as_bytes()).await?;
+    let reply = read(&mut stream).await?;
+    match (reply.result, reply.error) {
+        (Some(result), _) => Ok(result),
+        (None, Some(Value::String(error))) => bail!("{command}: {}", error.trim()),
+        (None, error) => bail!("ovs-vswitchd refused {command}: {error:?}"),
+    }
+}
+
+/// The reply ends where its JSON does: the daemon keeps the connection.
+async fn read(stream: &mut UnixStream) -> Result<Reply> {
+    let mut bytes = Vec::new();
+    let mut stream = stream.take(LARGEST);
+    loop {
+        if stream.read_buf(&mut bytes).await? == 0 {
+            bail!("ovs-vswitchd closed the connection in the middle of its answer");
         }
-        if let Ok(answer) = serde_json::from_slice::<Value>(&answer) {
-            return match answer["error"].as_str() {
-                Some(error) => bail!("{method}: {error}"),
-                None => Ok(()),
-            };
+        match serde_json::from_slice(&bytes) {
+            Ok(reply) => return Ok(reply),
+            Err(error) if error.is_eof() => {}
+            Err(error) => return Err(error).context("an answer that is no JSON"),
         }
     }
-    bail!("{method}: no answer")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::net::UnixListener;
+
+    /// A daemon that answers once, in two pieces.
+    async fn ask(answer: &'static str) -> Result<String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("ovs-vswitchd.pid"), "42\n").expect("it is written");
+        let listener = tokio::net::UnixListener::bind(folder.path().join("ovs-vswitchd.42.ctl")).expect("it binds");
+        let daemon = async {
+            let (mut stream, _) = listener.accept().await.expect("a client");
+            let mut request = vec![0; 4096];
+            let length = stream.read(&mut request).await.expect("a request");
+            let request: Value = serde_json::from_slice(&request[..length]).expect("JSON");
+            assert_eq!((&request["method"], &request["params"]), (&json!("ofproto/trace"), &json!(["br-int", "tcp"])));
+            let (one, two) = answer.split_at(answer.len() / 2);
+            stream.write_all(one.as_bytes()).await.expect("written");
+            tokio::task::yield_now().await;
+            stream.write_all(two.as_bytes()).await.expect("written");
+            stream
+        };
+        let words = ["br-int".to_owned(), "tcp".to_owned()];
+        tokio::join!(call(folder.path(), "ofproto/trace", &words), daemon).0
+    }
+
+    #[tokio::test]
+    async fn a_command_gets_its_text_or_its_error() {
+        assert_eq!(ask(r#"{"id":0,"error":null,"result":"Flow: tcp\n"}"#).await.expect("it works"), "Flow: tcp\n");
+        let error = ask(r#"{"error":"br-int: unknown bridge\n","id":0,"result":null}"#).await.expect_err("refused");
+        assert_eq!(error.to_string(), "ofproto/trace: br-int: unknown bridge");
+    }
 
     /// Plays ovs-vswitchd once.
     async fn check(answer: &'static str, expect: Result<(), &str>) {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("ovs-vswitchd.pid"), "7\n").expect("a file");
-        let listener = UnixListener::bind(folder.path().join("ovs-vswitchd.7.ctl")).expect("a socket");
+        let listener = tokio::net::UnixListener::bind(folder.path().join("ovs-vswitchd.7.ctl")).expect("a socket");
         let server = tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.expect("a caller");
             let mut asked = [0; 256];

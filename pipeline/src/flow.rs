@@ -6,8 +6,9 @@ use crate::cookie::{Cookie, Subject};
 use crate::family::Family;
 use crate::object::{Mac, Protocol};
 use crate::policy::Clause;
+use crate::punt;
 use crate::register::Register;
-use crate::table::{Band, Miss, Rule, Status, Table};
+use crate::table::{Band, Miss, Rule, Status, Table, Verdict};
 use rust_openflow::action::Controller;
 use rust_openflow::{Action, Ct, Field, Flow, PortNo, Subfield};
 use std::net::IpAddr;
@@ -208,10 +209,18 @@ impl Draft {
         self
     }
 
-    /// Says that the packet ends here: a flow without actions drops.
+    /// Says that the packet ends here. Of what is refused the agent is shown a sample.
     pub fn drop(self) -> Draft {
         debug_assert!(self.flow.instructions.is_drop(), "a flow that drops does nothing else");
-        self
+        match self.rule {
+            Some(rule) if rule.verdict != Verdict::Refuse => self,
+            _ => self.sample(),
+        }
+    }
+
+    /// Shows the agent a sample of what takes this flow.
+    pub fn sample(self) -> Draft {
+        self.controller(punt::sample())
     }
 
     /// The flow.

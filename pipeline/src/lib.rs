@@ -23,6 +23,7 @@ pub mod service;
 pub mod simulate;
 pub mod table;
 pub mod tables;
+pub mod tally;
 
 pub use cookie::{Cookie, Kind, Subject};
 pub use diff::{Changes, FlowChange, GroupChange};
@@ -30,6 +31,7 @@ pub use document::document;
 pub use local::{Gateway, Local};
 pub use punt::Punt;
 pub use realizer::Realizer;
+pub use tally::{Tally, tally};
 
 /// Numbers and names of all tables, those reserved too: for OVSDB's `Flow_Table` and for printing.
 pub fn table_names() -> impl Iterator<Item = (u8, &'static str)> {

@@ -112,6 +112,11 @@ impl Policy {
         Direction::BOTH.iter().find_map(|&direction| self.side(direction).rules.get(&number)).map(|rule| &**rule)
     }
 
+    /// The identities of this node that policies select.
+    pub fn identities(&self) -> impl Iterator<Item = &Identity> {
+        self.identities.values()
+    }
+
     /// What is named but not there, and what does not fit.
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
@@ -264,10 +269,10 @@ impl Policy {
     }
 
     /// The first rule that admits everything to an identity, or from it.
-    fn unrestricted(&self, direction: Direction, identity: u32) -> Option<u32> {
+    fn unrestricted(&self, direction: Direction, identity: u32) -> Option<&Rule> {
         let rules = &self.side(direction).rules;
-        let is = |number: &&u32| rules.get(number).is_some_and(|rule| rule.is_unrestricted());
-        self.isolation(direction, identity)?.rules.iter().filter(is).min().copied()
+        let named = self.isolation(direction, identity)?.rules.iter().filter_map(|number| rules.get(number));
+        named.map(|rule| &**rule).filter(|rule| rule.is_unrestricted()).min_by_key(|rule| rule.number)
     }
 
     /// The flows of a key, and whether they name every rule that they should.
@@ -279,7 +284,7 @@ impl Policy {
             }
             Key::Target(direction, identity) => {
                 if let Some(rule) = self.unrestricted(direction, identity) {
-                    return (vec![stage.unrestricted(identity, rule)], true);
+                    return (stage.unrestricted(identity, rule).into(), true);
                 }
             }
             _ => {}

@@ -3,17 +3,27 @@
 use rust_openflow::action::Controller;
 use rust_openflow::{Meter, MeterBand, MeterBandKind, MeterFlags};
 
-/// The meter that all packets to the agent pass.
+/// The meter that packets pass which the agent has to answer.
 pub const METER: u32 = 1;
 
-/// Packets a second that may go to the agent.
+/// The meter that samples of dropped packets pass.
+pub const SAMPLE_METER: u32 = 2;
+
+/// Packets a second that may go to the agent to be answered.
 pub const RATE: u32 = 100;
+
+/// Dropped packets a second that the agent may see: enough for people, and next to nothing for a core.
+pub const SAMPLE_RATE: u32 = 100;
+
+/// Bytes of a dropped packet that the agent gets: its headers, with some extensions.
+const SAMPLED: u16 = 128;
 
 /// Bytes of a packet that the agent gets: enough to quote it in an ICMP error (RFC 4443 section 2.4: up to 1280 bytes).
 const QUOTED: u16 = 1294;
 
 const OVERSIZED: u8 = 1;
 const REJECT: u8 = 2;
+const DROPPED: u8 = 3;
 
 /// Why a packet was handed to the agent; travels as userdata of the packet-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +37,8 @@ pub enum Punt {
     /// It asks for a service that has no endpoint: refuse it (TCP reset, ICMP port unreachable), in the name of the address
     /// that it asks, by the port it came in at.
     Reject,
+    /// A flow refused it; which one, the cookie in the packet-in tells. Nothing has to be done.
+    Dropped,
 }
 
 impl Punt {
@@ -35,6 +47,7 @@ impl Punt {
         match self {
             Punt::Oversized { mtu } => [&[OVERSIZED][..], &mtu.to_be_bytes()].concat(),
             Punt::Reject => vec![REJECT],
+            Punt::Dropped => vec![DROPPED],
         }
     }
 
@@ -43,6 +56,7 @@ impl Punt {
         match *userdata {
             [OVERSIZED, high, low] => Some(Punt::Oversized { mtu: u16::from_be_bytes([high, low]) }),
             [REJECT] => Some(Punt::Reject),
+            [DROPPED] => Some(Punt::Dropped),
             _ => None,
         }
     }
@@ -58,10 +72,24 @@ pub(crate) fn reject() -> Controller {
     Controller { max_len: QUOTED, userdata: Punt::Reject.userdata(), ..Controller::default() }
 }
 
+/// The action that shows the agent a packet that is refused. The meter is the action's own: what is over its rate is not
+/// shown, and all goes on as it would without.
+pub(crate) fn sample() -> Controller {
+    Controller {
+        max_len: SAMPLED,
+        userdata: Punt::Dropped.userdata(),
+        meter: Some(SAMPLE_METER),
+        ..Controller::default()
+    }
+}
+
 /// The meters that the flows use; they have to exist before the flows.
 pub fn meters() -> Vec<Meter> {
-    let band = MeterBand { kind: MeterBandKind::Drop, rate: RATE, burst: RATE };
-    vec![Meter { id: METER, flags: MeterFlags::PKTPS.and(MeterFlags::BURST), bands: vec![band] }]
+    let meter = |id, rate| {
+        let band = MeterBand { kind: MeterBandKind::Drop, rate, burst: rate };
+        Meter { id, flags: MeterFlags::PKTPS.and(MeterFlags::BURST), bands: vec![band] }
+    };
+    vec![meter(METER, RATE), meter(SAMPLE_METER, SAMPLE_RATE)]
 }
 
 #[cfg(test)]
@@ -74,6 +102,7 @@ mod tests {
         assert_eq!(punt.userdata(), [1, 5, 170]);
         assert_eq!(Punt::parse(&punt.userdata()), Some(punt));
         assert_eq!(Punt::parse(&Punt::Reject.userdata()), Some(Punt::Reject));
+        assert_eq!(Punt::parse(&Punt::Dropped.userdata()), Some(Punt::Dropped));
         assert_eq!(Punt::parse(&[]), None);
         assert_eq!(Punt::parse(&[1, 5]), None);
         assert_eq!(Punt::parse(&[9, 5, 170]), None);

@@ -349,7 +349,7 @@ fn contribution(fact: &Fact, ground: &Ground, port: Option<u32>) -> Vec<Draft> {
             [tables::egress_target::identity(identity), tables::ingress_target::identity(identity)].concat()
         }
         Fact::Rule(rule) if rule.is_unrestricted() => Vec::new(),
-        Fact::Rule(rule) => vec![Stage::of(rule.direction).admitted(rule)],
+        Fact::Rule(rule) => Stage::of(rule.direction).admitted(rule).into(),
         Fact::Address(address) => tables::destination_identity::address(address),
         Fact::Pod(pod) => port.map_or_else(Vec::new, |port| {
             [

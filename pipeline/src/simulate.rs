@@ -8,6 +8,7 @@ mod classifier;
 mod conntrack;
 mod packet;
 mod step;
+pub mod text;
 
 pub use choice::Choice;
 pub use conntrack::{Connection, Conntrack};

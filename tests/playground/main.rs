@@ -12,4 +12,5 @@ mod objects;
 mod play;
 mod policy;
 mod questions;
+mod seeing;
 mod tools;

@@ -11,14 +11,13 @@ mod node;
 mod packet;
 mod policy;
 mod service;
-mod text;
 pub mod trace;
 mod verdict;
 
 pub use node::Node;
 pub use packet::Packet;
+pub use pipeline::simulate::text::packet as packet_text;
 pub use service::Service;
-pub use text::packet_text;
 pub use verdict::verdict;
 
 use anyhow::{Context, Result};
@@ -88,7 +87,7 @@ impl Scenario {
 
 /// The states that conntrack found on a packet's way, as `ofproto/trace --ct-next` takes them.
 pub fn states(outcome: &Outcome) -> Vec<String> {
-    outcome.states.iter().map(|state| packet::state_text(*state)).collect()
+    outcome.states.iter().map(|state| pipeline::simulate::text::states(*state)).collect()
 }
 
 /// The packet as it was last, for a comparison with the last line of a trace.

@@ -1,9 +1,12 @@
 //! The command line.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::parser::ValueSource;
-use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+
+use crate::why::Protocol;
 
 /// Ask a Weft network what it does and why.
 #[derive(Debug, Parser)]
@@ -32,8 +35,14 @@ Examples:
   weftctl get subnets                     subnets and how full they are
   weftctl get addresses -o json           who has which address
   weftctl services shop/web               a Service, its ports, and the endpoints behind each
+  weftctl policy shop/web                 a NetworkPolicy: what its rules have admitted and denied, where it is in force
+  weftctl cookie shop/web                 how to find its flows with ovs-ofctl
   weftctl flows --pod shop/web-0          the flows that are there for a pod, each explained
   weftctl flows --node node-1             all flows of a node
+  weftctl why --from shop/web-0 --to shop/db-0 --port 5432
+                                          whether one reaches the other, and what decides
+  weftctl diff -f policy.yaml             what a manifest changes, before it is applied
+  weftctl drops --follow                  packets that are dropped, and why
   weftctl why 0xc00a01a1b2c3d4e5          what a cookie in `ovs-ofctl dump-flows` is for
   weftctl --socket /run/weft/agent.sock status
                                           on a node, while the controller is away
@@ -71,15 +80,30 @@ pub enum Verb {
         #[arg(long, value_name = "NODE")]
         node: Option<String>,
     },
-    /// What the flow with a cookie is for; fails for a cookie that is not Weft's or not in use.
+    /// Whether a pod reaches another or an address, and why; or what the flow with a cookie is for.
+    #[command(after_help = WHY)]
+    Why(Why),
+    /// Which verdicts a manifest changes, before it is applied: by workload, with the number of pairs of pods.
     #[command(
-        after_help = "Examples:\n  weftctl why 0xc00a01a1b2c3d4e5\n  weftctl why 0xc00a01a1b2c3d4e5 --node node-1 -o json"
+        after_help = "Examples:\n  weftctl diff -f policy.yaml\n  weftctl diff -f new/ --before old/        without a cluster\n\nExits with 0 whether or not something changes."
     )]
-    Why {
-        /// The cookie as ovs-ofctl prints it.
-        #[arg(value_parser = cookie)]
-        cookie: u64,
-        /// Ask only this node.
+    Diff {
+        /// What would be applied: a file, a folder, or - for standard input.
+        #[arg(short, long, value_name = "PATH", required = true)]
+        file: PathBuf,
+        /// What is there before, as manifests, instead of the cluster.
+        #[arg(long, value_name = "PATH")]
+        before: Option<PathBuf>,
+    },
+    /// Packets that were dropped: when, from whom, to whom, and why. A sample; counters count them all.
+    #[command(
+        after_help = "Examples:\n  weftctl drops\n  weftctl drops --follow\n  weftctl drops --node node-1 -o json"
+    )]
+    Drops {
+        /// Go on and show what is dropped from now on.
+        #[arg(long)]
+        follow: bool,
+        /// Only of this node.
         #[arg(long, value_name = "NODE")]
         node: Option<String>,
     },
@@ -90,8 +114,63 @@ pub enum Verb {
         #[arg(value_name = "NAMESPACE/NAME", value_parser = service)]
         service: Option<String>,
     },
+    /// NetworkPolicies: whom they isolate, what each rule has admitted and what was denied, where they are in force.
+    #[command(after_help = "Examples:\n  weftctl policy\n  weftctl policy shop/web\n  weftctl policy -o json")]
+    Policy {
+        /// Only this one.
+        #[arg(value_name = "NAMESPACE/NAME", value_parser = service)]
+        policy: Option<String>,
+    },
+    /// The cookies of a NetworkPolicy's flows, to find them in a node's switch; asks nobody.
+    #[command(
+        after_help = "Examples:\n  weftctl cookie shop/web\n  ovs-ofctl --names dump-flows br-int cookie=$(weftctl cookie shop/web -o json | jq -r '.[3].cookie')/-1"
+    )]
+    Cookie {
+        /// The NetworkPolicy.
+        #[arg(value_name = "NAMESPACE/NAME", value_parser = service)]
+        policy: String,
+    },
     /// Every node: revision wanted and realized, problems.
     Status,
+}
+
+const WHY: &str = "\
+Examples:
+  weftctl why --from shop/web-0 --to shop/db-0 --port 5432
+  weftctl why --from shop/web-0 --to 203.0.113.9 --port 53 --protocol udp
+  weftctl why --from shop/web-0 --to shop/db-0 --port 5432 --live    ask the switches of both nodes too
+  weftctl why --from shop/web-0 --to shop/db-0 --port 5432 -f ./manifests    without a cluster
+  weftctl why 0xc00a01a1b2c3d4e5                                     what a cookie is for
+
+Exits with 0 when the connection is allowed, with 1 when it is not, or the cookie is not Weft's or not in use.";
+
+/// Options of `why`.
+#[derive(Debug, Args)]
+pub struct Why {
+    /// A cookie as ovs-ofctl prints it.
+    #[arg(value_parser = cookie, required_unless_present = "from", conflicts_with_all = ["from", "to", "port", "file"])]
+    pub cookie: Option<u64>,
+    /// Of a cookie: ask only this node.
+    #[arg(long, value_name = "NODE", conflicts_with = "from")]
+    pub node: Option<String>,
+    /// The pod that opens the connection.
+    #[arg(long, value_name = "NAMESPACE/POD", value_parser = pod, requires = "to")]
+    pub from: Option<String>,
+    /// To whom: a pod, or the address of a pod, a service, a node or anybody.
+    #[arg(long, value_name = "NAMESPACE/POD|IP", value_parser = target, requires = "from")]
+    pub to: Option<String>,
+    /// Destination port; needed for all protocols but icmp.
+    #[arg(long, value_name = "PORT", requires = "from")]
+    pub port: Option<u16>,
+    /// tcp, udp, sctp or icmp.
+    #[arg(long, value_name = "PROTOCOL", default_value = "tcp", value_parser = Protocol::parse)]
+    pub protocol: Protocol,
+    /// Ask the switches too, and say where they differ from the plan.
+    #[arg(long, requires = "from", conflicts_with = "file")]
+    pub live: bool,
+    /// Manifests instead of a cluster: a file or a folder.
+    #[arg(short, long, value_name = "PATH", requires = "from")]
+    pub file: Option<PathBuf>,
 }
 
 /// What to list.
@@ -134,6 +213,12 @@ fn pod(text: &str) -> Result<String, String> {
     namespaced(text).ok_or_else(|| "write NAMESPACE/POD, such as shop/web-0".to_owned())
 }
 
+fn target(text: &str) -> Result<String, String> {
+    let is_address = text.parse::<IpAddr>().is_ok();
+    let named = namespaced(text).filter(|_| !is_address);
+    named.or_else(|| is_address.then(|| text.to_owned())).ok_or_else(|| "write NAMESPACE/POD or an address".to_owned())
+}
+
 fn service(text: &str) -> Result<String, String> {
     namespaced(text).ok_or_else(|| "write NAMESPACE/NAME, such as shop/web".to_owned())
 }
@@ -172,8 +257,8 @@ mod tests {
 
     #[test]
     fn cookies_are_hexadecimal_or_decimal() {
-        check("weftctl why 0xc0", "cookie: 192");
-        check("weftctl why 192", "cookie: 192");
+        check("weftctl why 0xc0", "cookie: Some(192)");
+        check("weftctl why 192", "cookie: Some(192)");
         check("weftctl why web", "write a cookie as ovs-ofctl prints it");
     }
 
@@ -183,6 +268,19 @@ mod tests {
         check("weftctl flows --pod web-0", "write NAMESPACE/POD");
         check("weftctl services shop/web", "Some(\"shop/web\")");
         check("weftctl services shop/", "write NAMESPACE/NAME");
+    }
+
+    #[test]
+    fn why_is_asked_of_a_cookie_or_of_two_ends() {
+        check(
+            "weftctl why --from shop/a --to shop/b --port 80",
+            r#"to: Some("shop/b"), port: Some(80), protocol: Tcp"#,
+        );
+        check("weftctl why --from shop/a --to fd00::1 --port 80 --protocol UDP", "protocol: Udp");
+        check("weftctl why --from shop/a --to b --port 80", "write NAMESPACE/POD or an address");
+        check("weftctl why --from shop/a", "--to");
+        check("weftctl why 0xc0 --from shop/a --to shop/b", "cannot be used with");
+        check("weftctl why", "required");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use api::cni::{Reply, Request, SOCKET};
-use api::inspect::{Answer, NodeStatus, Question};
+use api::inspect::{Answer, DroppedPacket, NodeStatus, PolicyUse, Question};
 use api::node;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
@@ -59,14 +59,25 @@ impl Whom {
             Whom::Controllers { endpoints, pki } => (endpoints, pki),
         };
         let (mut statuses, mut refused, mut failed) = (Vec::new(), None, Vec::new());
+        let mut policies: Option<Vec<PolicyUse>> = None;
+        let mut drops: Option<Vec<DroppedPacket>> = None;
         for endpoint in endpoints {
             match ask_controller(endpoint, pki, question).await {
                 Ok(Answer::Status(nodes)) => statuses.push(nodes),
+                Ok(Answer::Drops(more)) => drops.get_or_insert_default().extend(more),
+                Ok(Answer::Policies(more)) => add_policies(policies.get_or_insert_default(), more),
                 // An agent is connected to one of the controllers: another may know.
                 Ok(answer @ (Answer::Error(_) | Answer::Cookie(None))) => refused = Some(answer),
                 Ok(answer) => return Ok(answer),
                 Err(error) => failed.push(format!("{error:#}")),
             }
+        }
+        if let Some(mut drops) = drops {
+            drops.sort_by_key(|dropped| dropped.time);
+            return Ok(Answer::Drops(drops));
+        }
+        if let Some(policies) = policies {
+            return Ok(Answer::Policies(policies));
         }
         match (statuses.is_empty(), refused) {
             (false, _) => Ok(Answer::Status(merged(statuses))),
@@ -86,6 +97,17 @@ fn merged(answers: Vec<Vec<NodeStatus>>) -> Vec<NodeStatus> {
         }
     }
     nodes.into_values().collect()
+}
+
+/// Each controller knows the policies, and the counters of the nodes whose agents are connected to it.
+fn add_policies(known: &mut Vec<PolicyUse>, more: Vec<PolicyUse>) {
+    for policy in more {
+        let same = |own: &&mut PolicyUse| own.namespace == policy.namespace && own.name == policy.name;
+        match known.iter_mut().find(same) {
+            Some(own) => own.merge(policy),
+            None => known.push(policy),
+        }
+    }
 }
 
 async fn ask_controller(endpoint: &str, pki: &Path, question: &Question) -> anyhow::Result<Answer> {

@@ -2,9 +2,13 @@
 
 mod args;
 mod ask;
+mod cluster;
+mod cookie;
+mod folder;
 mod print;
 mod rpc;
 mod run;
+mod why;
 
 use std::process::ExitCode;
 

@@ -1,11 +1,15 @@
 //! Answers as columns for people and as JSON for programs.
 
+mod diff;
+pub mod drops;
+mod policy;
 mod service;
 
 use std::fmt::Write as _;
 
 use api::inspect::{Answer, CookieMeaning, ExplainedFlow};
 use comfy_table::{CellAlignment, ContentArrangement, Table};
+use k8s_openapi::jiff::Timestamp;
 
 /// The answer's value as JSON: a list, or an object.
 pub fn json(answer: &Answer) -> serde_json::Result<String> {
@@ -67,6 +71,14 @@ pub fn text(answer: &Answer) -> String {
             table(["NODE", "ADDRESSES", "PODS", "BLOCKS"], &[2], rows)
         }
         Answer::Services(services) => service::text(services),
+        Answer::Policies(policies) => policy::text(policies),
+        Answer::Diff(changes) => diff::text(changes),
+        Answer::Drops(drops) => drops::header() + &drops.iter().map(drops::packet).collect::<String>(),
+        Answer::Counted(flows) => {
+            flows.iter().map(|flow| format!("{} packets  {}\n", flow.packets, flow.flow)).collect()
+        }
+        Answer::Trace(text) => text.clone(),
+        Answer::View(_) | Answer::Local(_) => "for programs\n".to_owned(),
         Answer::Flows(flows) => explained(flows),
         Answer::Cookie(Some(meaning)) => format!("{}\n{}\n", headline(meaning), meaning.sentence),
         Answer::Cookie(None) => "not in use\n".to_owned(),
@@ -102,8 +114,14 @@ fn or_dash(text: &str) -> String {
     if text.is_empty() { "-".to_owned() } else { text.to_owned() }
 }
 
+/// A time in milliseconds since the Unix epoch, as RFC 3339 writes it; `None` for 0.
+pub fn moment(milliseconds: u64) -> Option<String> {
+    let time = Timestamp::from_millisecond(i64::try_from(milliseconds).ok()?).ok()?;
+    (milliseconds != 0).then(|| time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string())
+}
+
 /// Columns as kubectl prints them: no lines, two spaces between, numbers to the right.
-fn table<const N: usize>(header: [&str; N], numbers: &[usize], rows: impl Iterator<Item = [String; N]>) -> String {
+pub fn table<const N: usize>(header: [&str; N], numbers: &[usize], rows: impl Iterator<Item = [String; N]>) -> String {
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(header);

@@ -1,34 +1,57 @@
 //! From a verb to a question, and from its answer to what is printed and the exit status.
 
+use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use anyhow::bail;
-use api::inspect::{Answer, Question};
+use anyhow::{Context as _, bail};
+use api::inspect::{Answer, DroppedPacket, Question};
+use logical::Event;
 use pipeline::cookie::Cookie;
 
-use crate::args::{Arguments, Output, Verb, What};
+use crate::args::{self, Arguments, Output, Verb, What};
 use crate::ask::Whom;
-use crate::print;
+use crate::cluster::Cluster;
+use crate::folder::Objects;
+use crate::why::{self, Asked, Verdict};
+use crate::{cookie, print};
+
+/// How often `drops --follow` looks.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Does what was asked.
 pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    if let Verb::Why { cookie, .. } = arguments.verb
-        && Cookie::parse(cookie).is_none()
-    {
-        return Ok(unknown(cookie, arguments.output, "is not one of Weft's: the flow was made by something else"));
+    let output = arguments.output;
+    match &arguments.verb {
+        Verb::Cookie { policy } => say_either(output, || cookie::json(policy), || cookie::text(policy)),
+        Verb::Why(asked) if asked.from.is_some() => explain(&arguments, asked).await,
+        Verb::Why(args::Why { cookie: Some(cookie), .. }) if Cookie::parse(*cookie).is_none() => {
+            Ok(unknown(*cookie, output, "is not one of Weft's: the flow was made by something else"))
+        }
+        Verb::Diff { file, before } => diff(&arguments, file, before.as_deref()).await,
+        Verb::Drops { follow, node } => drops(&arguments, *follow, node.as_deref()).await,
+        _ => ask(&arguments).await,
     }
-    let whom = Whom::choose(&arguments)?;
+}
+
+/// Asks one question and prints the answer.
+async fn ask(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let whom = Whom::choose(arguments)?;
     let question = question(&arguments.verb, &whom).await?;
     let answer = whom.ask(&question).await?;
     match (&answer, &arguments.verb) {
         (Answer::Error(error), _) => bail!("{error}"),
-        (Answer::Cookie(None), Verb::Why { cookie, .. }) => {
+        (Answer::Cookie(None), Verb::Why(args::Why { cookie: Some(cookie), .. })) => {
             return Ok(unknown(
                 *cookie,
                 arguments.output,
                 "is not in use: no object of a node that was asked has such a flow",
             ));
+        }
+        (Answer::Policies(policies), Verb::Policy { policy: Some(policy) }) if policies.is_empty() => {
+            bail!("there is no NetworkPolicy {policy}, or no node that was asked needs it");
         }
         (Answer::Services(services), Verb::Services { service: Some(service) }) if services.is_empty() => {
             bail!(
@@ -37,18 +60,113 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         _ => {}
     }
-    say(match arguments.output {
-        Output::Json => print::json(&answer)? + "\n",
-        Output::Table => print::text(&answer),
+    say_either(arguments.output, || print::json(&answer), || print::text(&answer))
+}
+
+/// Whether one end reaches another: success only where it does.
+async fn explain(arguments: &Arguments, asked: &args::Why) -> anyhow::Result<ExitCode> {
+    let (Some(from), Some(to)) = (asked.from.clone(), asked.to.clone()) else {
+        bail!("name both ends: --from and --to")
+    };
+    let port = match (asked.port, asked.protocol) {
+        (Some(port), _) => port,
+        (None, why::Protocol::Icmp) => 0,
+        (None, _) => bail!("name the port: --port NUMBER, or --protocol icmp"),
+    };
+    let cluster = match &asked.file {
+        Some(path) => Cluster::Folder(Box::new(read(path)?.network()?)),
+        None => Cluster::Live(Whom::choose(arguments)?),
+    };
+    let asked = Asked { from, to, protocol: asked.protocol, port, live: asked.live };
+    let why = why::ask(&cluster, &asked).await?;
+    say_either(arguments.output, || serde_json::to_string_pretty(&why), || why::print::text(&why))?;
+    Ok(if why.verdict == Verdict::Allowed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What a manifest changes: asked of the cluster, or of what was there before.
+async fn diff(arguments: &Arguments, file: &Path, before: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let new = read(file)?;
+    let changes = match before {
+        Some(path) => {
+            // Both at once, so that what is new finds its nodes and namespaces; then the network before is the one without it.
+            let before = read(path)?.network()?;
+            let mut after = before.clone();
+            after.apply_all(new.facts()?.into_iter().map(Event::Upsert));
+            logical::reach::compare(&before, &after).into_iter().map(Into::into).collect()
+        }
+        None => {
+            let objects = new.values.iter().map(crate::folder::with_uid).collect();
+            match Whom::choose(arguments)?.ask(&Question::Diff { objects }).await? {
+                Answer::Diff(changes) => changes,
+                Answer::Error(error) => bail!("{error}"),
+                other => bail!("an answer to another question: {other:?}"),
+            }
+        }
+    };
+    let answer = Answer::Diff(changes);
+    say_either(arguments.output, || print::json(&answer), || print::text(&answer))
+}
+
+/// Reads manifests, and says what of them is not looked at.
+fn read(path: &Path) -> anyhow::Result<Objects> {
+    let objects = Objects::read(path)?;
+    objects.remarks.iter().for_each(|remark| eprintln!("weftctl: {remark}"));
+    Ok(objects)
+}
+
+/// Prints drops, once or for as long as somebody looks.
+async fn drops(arguments: &Arguments, follow: bool, node: Option<&str>) -> anyhow::Result<ExitCode> {
+    let whom = Whom::choose(arguments)?;
+    let mut after: BTreeMap<String, u64> = BTreeMap::new();
+    if arguments.output == Output::Table {
+        say(print::drops::header())?;
+    }
+    loop {
+        let question = Question::Drops { node: node.unwrap_or_default().to_owned(), after: after.clone() };
+        let drops = match whom.ask(&question).await? {
+            Answer::Drops(drops) => drops,
+            Answer::Error(error) => bail!("{error}"),
+            other => bail!("an answer to another question: {other:?}"),
+        };
+        for dropped in &drops {
+            let last = after.entry(dropped.node.clone()).or_default();
+            *last = dropped.time.max(*last);
+        }
+        match arguments.output {
+            Output::Table => say(drops.iter().map(print::drops::packet).collect())?,
+            Output::Json if !follow => say(serde_json::to_string_pretty(&drops)? + "\n")?,
+            // One object a line, so that a program can take each as it comes.
+            Output::Json => say(lines(&drops)?)?,
+        }
+        if !follow {
+            return Ok(ExitCode::SUCCESS);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn lines(drops: &[DroppedPacket]) -> serde_json::Result<String> {
+    drops.iter().map(|dropped| Ok(serde_json::to_string(dropped)? + "\n")).collect()
+}
+
+fn say_either(
+    output: Output,
+    json: impl FnOnce() -> serde_json::Result<String>,
+    text: impl FnOnce() -> String,
+) -> anyhow::Result<ExitCode> {
+    say(match output {
+        Output::Json => json()? + "\n",
+        Output::Table => text(),
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// To standard output; that whoever reads it has seen enough (`| head`) is no error.
-fn say(text: String) -> std::io::Result<()> {
-    match std::io::stdout().write_all(text.as_bytes()) {
+fn say(text: String) -> anyhow::Result<()> {
+    let mut out = std::io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        written => written,
+        written => written.context("cannot write to standard output"),
     }
 }
 
@@ -68,7 +186,13 @@ async fn question(verb: &Verb, whom: &Whom) -> anyhow::Result<Question> {
         Verb::Get { what: What::Nodes } => Question::Nodes,
         Verb::Status => Question::Status,
         Verb::Services { service } => Question::Services { service: service.clone() },
-        Verb::Why { cookie, node } => Question::Cookie { node: node.clone().unwrap_or_default(), cookie: *cookie },
+        Verb::Policy { policy } => Question::Policies { policy: policy.clone() },
+        Verb::Why(args::Why { cookie: Some(cookie), node, .. }) => {
+            Question::Cookie { node: node.clone().unwrap_or_default(), cookie: *cookie }
+        }
+        Verb::Why(_) | Verb::Cookie { .. } | Verb::Diff { .. } | Verb::Drops { .. } => {
+            unreachable!("it has a way of its own")
+        }
         Verb::Flows { pod, node } => {
             let node = match (node, pod, whom) {
                 (Some(node), _, _) => node.clone(),

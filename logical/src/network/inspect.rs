@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 
 use api::inspect::{AddressUse, NodeUse, SubnetUse};
 
+use crate::Name;
+use crate::identity::Identities;
+use crate::policy::Policies;
+use crate::reach::{PodEnd, workload};
 use crate::subnets::NETWORK;
 
 use super::Network;
@@ -64,6 +68,23 @@ impl Network {
             }
         }
         addresses.into_values().collect()
+    }
+
+    /// Pods that policy can say something about.
+    pub(crate) fn ends(&self) -> impl Iterator<Item = (Name, PodEnd)> {
+        self.pods.iter().filter_map(|(id, state)| {
+            let identity = state.place.as_ref()?.identity;
+            let known = state.published.as_ref().map(|(_, addresses)| addresses.to_vec());
+            Some((
+                id.clone(),
+                PodEnd { identity, addresses: known.unwrap_or_default(), workload: workload(&state.fact) },
+            ))
+        })
+    }
+
+    /// What policies come to, and whom they are about.
+    pub(crate) fn policy_parts(&self) -> (&Policies, &Identities) {
+        (&self.policies, &self.identities)
     }
 
     pub(super) fn nodes_in_use(&self) -> Vec<NodeUse> {

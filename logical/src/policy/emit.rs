@@ -12,7 +12,7 @@ use crate::identity::{Identities, IdentityId};
 use crate::span::{Spans, Thing};
 use crate::view;
 
-use super::compile::{self, Direction, Source};
+use super::compile::{self, Direction, Rule, Source};
 use super::{PeersId, Policies, RuleId, RuleKey};
 
 impl Policies {
@@ -51,12 +51,7 @@ impl Policies {
         else {
             return;
         };
-        let named = key.direction == Direction::Egress && key.resolved.is_some();
-        let ports = match (&rule.ports, &key.resolved) {
-            (Some(ports), Some(resolved)) if !named => compile::merged([&ports[..], resolved].concat()),
-            (_, Some(resolved)) => resolved.clone(),
-            (ports, None) => ports.clone().unwrap_or_default(),
-        };
+        let ports = ports_of(rule, key);
         let port = |(protocol, first, last): (u8, u16, u16)| NodePorts {
             protocol: protocol.into(),
             first: first.into(),
@@ -75,7 +70,7 @@ impl Policies {
             namespace: policy.fact.namespace.to_string(),
             policy: policy.fact.name.to_string(),
             index: rule.index,
-            any_peer: rule.peers.is_none() && !named,
+            any_peer: is_for_everyone(rule, key),
             peers: names,
             ports: ports.into_iter().map(port).collect(),
         });
@@ -150,7 +145,7 @@ impl Policies {
         spans.set_needs(thing, members.into_iter().map(Thing::Addresses).collect(), effects);
     }
 
-    fn members(&self, source: &Source, identities: &Identities) -> Vec<IdentityId> {
+    pub(crate) fn members(&self, source: &Source, identities: &Identities) -> Vec<IdentityId> {
         match source {
             Source::Block(_) => Vec::new(),
             Source::Group(group) => self.groups.members(*group).iter().copied().collect(),
@@ -163,11 +158,42 @@ impl Policies {
         }
     }
 
+    /// Who is isolated, with the rules that admit what it receives and what it sends.
+    pub(crate) fn isolations(&self) -> impl Iterator<Item = (IdentityId, [Option<Vec<RuleId>>; 2])> {
+        self.isolated.iter().map(|(id, isolated)| (*id, [isolated.ingress.clone(), isolated.egress.clone()]))
+    }
+
+    /// Whom a rule admits (`None`: everyone) and to which ports (none: all).
+    pub(crate) fn admitted_by(&self, id: RuleId) -> (Option<Vec<&Source>>, Vec<compile::Ports>) {
+        let key = &self.rule_keys[&id];
+        let rule = self.rule(key).expect("a rule that an identity is told is of a policy");
+        let peers = || self.rules[key].peers.iter().map(|peers| &self.peers[peers].source).collect();
+        ((!is_for_everyone(rule, key)).then(peers), ports_of(rule, key))
+    }
+
     fn rule_number(&self, id: RuleId) -> u32 {
         self.rule_numbers.get(&self.rules[&self.rule_keys[&id]].text)
     }
 
     fn peers_name(&self, id: PeersId) -> String {
         format!("{:08x}", self.peers_numbers.get(&self.peers[&id].text))
+    }
+}
+
+/// Whether a variant of a rule is what names of ports stand for at its peers.
+fn is_named(key: &RuleKey) -> bool {
+    key.direction == Direction::Egress && key.resolved.is_some()
+}
+
+fn is_for_everyone(rule: &Rule, key: &RuleKey) -> bool {
+    rule.peers.is_none() && !is_named(key)
+}
+
+/// The ports that a variant of a rule admits; none: all.
+fn ports_of(rule: &Rule, key: &RuleKey) -> Vec<compile::Ports> {
+    match (&rule.ports, &key.resolved) {
+        (Some(ports), Some(resolved)) if !is_named(key) => compile::merged([&ports[..], resolved].concat()),
+        (_, Some(resolved)) => resolved.clone(),
+        (ports, None) => ports.clone().unwrap_or_default(),
     }
 }

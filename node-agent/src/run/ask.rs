@@ -1,6 +1,6 @@
 //! Questions of people: on the agent's socket, or by way of the controller.
 
-use api::inspect::{Answer, ExplainedFlow, NodeStatus, Question};
+use api::inspect::{Answer, CountedFlow, ExplainedFlow, NodeLocal, NodeObjects, NodeStatus, Question};
 use pipeline::print::Names;
 use pipeline::{Kind, Subject};
 use rust_openflow::FlowStats;
@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::time::Duration;
 
 use super::Agent;
-use crate::event::{Done, Reply};
+use crate::event::{Counting, Done, Reply};
 
 /// A switch that does not answer a barrier for this long is taken for dead by who asks for the status.
 const SWITCH_PATIENCE: Duration = Duration::from_secs(10);
@@ -25,7 +25,17 @@ impl Agent {
             Question::Status => return self.confirm(reply),
             Question::Cookie { cookie, .. } => Answer::Cookie(self.realizer.explain(cookie)),
             Question::Flows { pod, .. } => return self.ask_switch(pod, reply),
-            Question::Subnets | Question::Addresses | Question::Nodes | Question::Services { .. } => Answer::Error(
+            Question::View { .. } => Answer::View(NodeObjects::new(self.state.objects.values().cloned())),
+            Question::Local { .. } => Answer::Local(self.local_facts()),
+            Question::Drops { after, .. } => self.dropped(&after),
+            Question::Counted { cookies, .. } => return self.counted(cookies, reply),
+            Question::Trace { packet, states, .. } => return self.trace(packet, &states, reply),
+            Question::Policies { policy } => return self.count(Counting::Person(policy, reply)),
+            Question::Subnets
+            | Question::Addresses
+            | Question::Nodes
+            | Question::Services { .. }
+            | Question::Diff { .. } => Answer::Error(
                 "the agent of a node knows only its own node: ask the controller (weftctl --controller HOST:PORT)"
                     .into(),
             ),
@@ -60,6 +70,49 @@ impl Agent {
             realized: self.realized(),
             problems: self.problems().into_iter().map(|problem| problem.message).collect(),
         }
+    }
+
+    /// What nobody but the agent knows.
+    fn local_facts(&self) -> NodeLocal {
+        let local = self.realizer.local();
+        NodeLocal {
+            ports: local.ports.clone().into_iter().collect(),
+            gateway: local.gateway.map(|gateway| (gateway.port, gateway.mac)),
+            tunnel: local.tunnel,
+            mtu: local.mtu,
+        }
+    }
+
+    /// Reads what flows have counted.
+    fn counted(&mut self, cookies: Vec<u64>, reply: Reply) {
+        let Some(handle) = self.flows.handle.clone() else {
+            let why = self.flows.obstacle().unwrap_or_default();
+            return self.reply(reply, Answer::Error(why));
+        };
+        let flow = |stats: FlowStats| CountedFlow {
+            flow: stats.flow.to_string(),
+            packets: stats.counters.packets.unwrap_or_default(),
+            bytes: stats.counters.bytes.unwrap_or_default(),
+        };
+        self.spawn(async move {
+            let answer = match handle.flows_with(cookies.into_iter().map(|cookie| (cookie, u64::MAX))).await {
+                Ok(flows) => Answer::Counted(flows.into_iter().map(flow).collect()),
+                Err(error) => Answer::Error(format!("the switch cannot be read: {error}")),
+            };
+            Done::Answered(answer, reply)
+        });
+    }
+
+    /// Asks the switch what it does with a packet.
+    fn trace(&mut self, packet: String, states: &[String], reply: Reply) {
+        let folder = self.options.ovs_rundir.clone();
+        let states = states.iter().flat_map(|state| ["--ct-next".to_owned(), state.clone()]);
+        let words: Vec<String> = [super::BRIDGE.to_owned(), packet].into_iter().chain(states).collect();
+        self.spawn(async move {
+            let said = crate::unixctl::call(&folder, "ofproto/trace", &words).await;
+            let answer = said.map_or_else(|error| Answer::Error(format!("{error:#}")), Answer::Trace);
+            Done::Answered(answer, reply)
+        });
     }
 
     /// The flows are read from the switch: what is shown is what is there.

@@ -16,6 +16,7 @@ impl Agent {
         match Punt::parse(&packet.userdata) {
             Some(Punt::Oversized { mtu }) => self.answer_oversized(packet, mtu),
             Some(Punt::Reject) => self.refuse(packet),
+            Some(Punt::Dropped) => self.on_dropped(packet),
             None => debug!(port = packet.port, "a packet of no known reason"),
         }
     }

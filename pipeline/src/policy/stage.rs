@@ -8,6 +8,7 @@ use crate::flow::Draft;
 use crate::object::{self, Direction, identity_subject};
 use crate::register::{self as reg, Register};
 use crate::table::{Rule, Table};
+use crate::tables::ct_state::{state, with_state};
 use crate::tables::{commit, egress_policy, ingress_policy};
 use rust_openflow::Field;
 
@@ -42,6 +43,12 @@ pub struct Stage {
     pub port_clause: &'static Rule,
     /// All clauses of a rule hold.
     pub admitted: &'static Rule,
+    /// The same for the first packet of a connection, so that connections are counted.
+    pub opening: &'static Rule,
+    /// One rule admits everything: the first packet of a connection.
+    pub opening_all: &'static Rule,
+    /// The lowest bit of `ct_label` where Commit notes the rule.
+    pub label: u16,
     /// In which region a prefix is.
     pub prefix: &'static Rule,
 }
@@ -93,13 +100,20 @@ impl Stage {
     /// What no rule admits, of an isolated identity.
     pub fn isolated(&self, identity: &object::Identity) -> Draft {
         let draft = self.isolated.draft(&identity.subject()).when(self.target, identity.number.into());
-        draft.set(&reg::DENIED, 1).goto(&commit::TABLE)
+        draft.sample().set(&reg::DENIED, 1).goto(&commit::TABLE)
     }
 
     /// An identity with a rule that admits everything.
-    pub fn unrestricted(&self, identity: u32, rule: u32) -> Draft {
+    pub fn unrestricted(&self, identity: u32, rule: &object::Rule) -> [Draft; 2] {
         let draft = self.unrestricted.draft(&identity_subject(identity)).when(self.target, identity.into());
-        draft.set(self.verdict, rule.into()).goto(self.next)
+        let opening = self.opening_all.draft(&rule.subject()).when(self.target, identity.into());
+        [draft, self.first(opening)].map(|draft| draft.set(self.verdict, rule.number.into()).goto(self.next))
+    }
+
+    /// Matches what no connection is known of yet: a new one's first packet, not those that follow before an answer.
+    fn first(&self, draft: Draft) -> Draft {
+        let mask = u128::from(u32::MAX) << self.label;
+        with_state(draft, state::NEW).test_masked(Field::CtLabel, 0, mask)
     }
 
     /// The pods that rules protect.
@@ -130,9 +144,10 @@ impl Stage {
     }
 
     /// What a rule admits whose clauses all hold.
-    pub fn admitted(&self, rule: &object::Rule) -> Draft {
-        let draft = self.admitted.draft(&rule.subject()).test(Field::ConjId, rule.number.into());
-        draft.set(self.verdict, rule.number.into()).goto(self.next)
+    pub fn admitted(&self, rule: &object::Rule) -> [Draft; 2] {
+        let of = |made: &'static Rule| made.draft(&rule.subject()).test(Field::ConjId, rule.number.into());
+        [of(self.admitted), self.first(of(self.opening))]
+            .map(|draft| draft.set(self.verdict, rule.number.into()).goto(self.next))
     }
 
     /// The region of what lies in a prefix and in no longer one.

@@ -78,7 +78,8 @@ pub fn sample() -> Vec<Object> {
     ]
 }
 
-fn configured(objects: impl IntoIterator<Item = Object>) -> Realizer {
+/// A node with these objects beside those that every node has.
+pub fn configured(objects: impl IntoIterator<Item = Object>) -> Realizer {
     let config = node::Config { gateway_mac: vec![2; 6], addresses: vec!["192.0.2.1".into()], ..Default::default() };
     let config = object("config/node".into(), Kind::Config(config));
     Realizer::from_scratch([config].into_iter().chain(objects), Local::default())
@@ -202,7 +203,7 @@ fn ten_thousand_rules_that_name_one_identity_fit_their_flows() {
     }
     let one = numbers[7];
     let changes = realizer.apply([], [format!("rule/{one}")]);
-    assert_eq!(changes.flows.len(), 3, "one page of the target, one of the peer, and the rule's own flow");
+    assert_eq!(changes.flows.len(), 4, "one page of the target, one of the peer, and the rule's own two flows");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! One packet's way through the tables.
 
 use super::{Emission, Fault, Hop, Outcome, Packet, State, Switch};
+use crate::punt::Punt;
 use rust_openflow::action::{LearnDst, LearnSrc};
 use rust_openflow::{Action, Bucket, Ct, Field, Flow, GroupKind, Learn, PortNo, Zone};
 
@@ -47,6 +48,8 @@ impl<'a> Run<'a> {
                 }
                 Action::Output { port, .. } => self.output(*port, &packet),
                 Action::OutputReg { source, .. } => self.output(PortNo(packet.bits(*source) as u32), &packet),
+                // What the agent is only shown has not left the switch.
+                Action::Controller(to) if Punt::parse(&to.userdata) == Some(Punt::Dropped) => {}
                 Action::Controller(to) => {
                     let emission = Emission::Punt { userdata: to.userdata.clone(), packet: packet.clone() };
                     self.outcome.emissions.push(emission);

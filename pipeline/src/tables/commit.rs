@@ -79,6 +79,11 @@ static UNBLOCKED: Rule = Rule {
     sentence: "A packet that policy lets pass again unblocks its connection.",
 };
 
+/// Lowest bit of `ct_label` of the rule that let a pod receive; it takes 32.
+pub const INGRESS_LABEL: u16 = 0;
+/// The same for the rule that let a pod send.
+pub const EGRESS_LABEL: u16 = 32;
+
 /// The flows of the node itself.
 pub fn base() -> Vec<Draft> {
     let node = Subject::node();
@@ -103,7 +108,7 @@ fn commit(rule: &'static Rule, family: Family) -> Draft {
         let label = |register: &reg::Register, first: u16| {
             Action::copy(register.bits(), Field::CtLabel.range(first, first + 31))
         };
-        let ct = tracked().exec(label(&reg::INGRESS_RULE, 0)).exec(label(&reg::EGRESS_RULE, 32));
+        let ct = tracked().exec(label(&reg::INGRESS_RULE, INGRESS_LABEL)).exec(label(&reg::EGRESS_RULE, EGRESS_LABEL));
         return with_state(draft, state::NEW).ct(ct);
     }
     draft.test_masked(Field::CtMark, mark::BLOCKED, mark::BLOCKED).ct(blocked(false))

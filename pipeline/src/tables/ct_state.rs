@@ -158,7 +158,7 @@ fn blocked(bit: u128) -> Draft {
 }
 
 /// Matches tracked packets that have this bit of state.
-pub(super) fn with_state(draft: Draft, bit: u128) -> Draft {
+pub(crate) fn with_state(draft: Draft, bit: u128) -> Draft {
     let bits = bit | state::TRACKED;
     draft.test_masked(Field::CtState, bits, bits)
 }

@@ -20,10 +20,19 @@ pub static TABLE: Table = Table {
     miss: Miss::Drop,
     reads: &[&reg::SOURCE_IDENTITY, &reg::DESTINATION_IDENTITY, &reg::SOURCE_REGION],
     writes: &[&reg::DENIED, &reg::INGRESS_RULE],
-    matches: &[Field::ConjId, Field::EthType, Field::IpProto, Field::TcpDst, Field::UdpDst, Field::SctpDst],
+    matches: &[
+        Field::ConjId,
+        Field::CtState,
+        Field::CtLabel,
+        Field::EthType,
+        Field::IpProto,
+        Field::TcpDst,
+        Field::UdpDst,
+        Field::SctpDst,
+    ],
     rewrites: &[],
     next: &[&super::commit::TABLE],
-    rules: &[&ISOLATED, &UNRESTRICTED, &TARGET, &PEER, &REGION, &PORT, &ADMITTED],
+    rules: &[&ISOLATED, &UNRESTRICTED, &TARGET, &PEER, &REGION, &PORT, &ADMITTED, &OPENING, &OPENING_ALL],
 };
 
 /// How the flows of policy find their way here.
@@ -42,6 +51,9 @@ pub static STAGE: Stage = Stage {
     region_clause: &REGION,
     port_clause: &PORT,
     admitted: &ADMITTED,
+    opening: &OPENING,
+    opening_all: &OPENING_ALL,
+    label: super::commit::INGRESS_LABEL,
     prefix: &super::source_region::PREFIX,
 };
 
@@ -113,4 +125,24 @@ static ADMITTED: Rule = Rule {
     priority: Band::Allow.rank(90),
     verdict: Verdict::Continue,
     sentence: "Every clause of a rule of policy {} holds: the pod receives this.",
+};
+
+static OPENING: Rule = Rule {
+    table: 120,
+    number: 8,
+    name: "Opening",
+    kind: Kind::Policy,
+    priority: Band::Allow.rank(91),
+    verdict: Verdict::Continue,
+    sentence: "Every clause of a rule of policy {} holds for the first packet of a connection: the pod receives it.",
+};
+
+static OPENING_ALL: Rule = Rule {
+    table: 120,
+    number: 9,
+    name: "OpeningAll",
+    kind: Kind::Policy,
+    priority: Band::Exception.rank(1),
+    verdict: Verdict::Continue,
+    sentence: "A rule of policy {} admits everything, so also the first packet of a connection: the pod receives it.",
 };

@@ -3,6 +3,7 @@
 use super::node::{self, GATEWAY_MAC, HOST_MAC, HOST_PORT, Node, STRAY_PORT, TUNNEL_PORT};
 use anyhow::{Context, Result, bail};
 use pipeline::simulate;
+use pipeline::simulate::text::STATES;
 use pipeline::tables::ct_state::{mark, state};
 use rust_openflow::Field;
 use serde::Deserialize;
@@ -76,22 +77,6 @@ fn short() -> u16 {
     100
 }
 
-const BITS: [(&str, u128); 7] = [
-    ("new", state::NEW),
-    ("est", state::ESTABLISHED),
-    ("rel", state::RELATED),
-    ("rpl", state::REPLY),
-    ("inv", state::INVALID),
-    ("snat", state::SNAT),
-    ("dnat", state::DNAT),
-];
-
-/// State bits in the words of `ofproto/trace --ct-next`.
-pub(super) fn state_text(bits: u128) -> String {
-    let names = BITS.iter().filter(|(_, bit)| bits & bit != 0).map(|(name, _)| *name);
-    ["trk"].into_iter().chain(names).collect::<Vec<_>>().join(",")
-}
-
 impl Packet {
     /// The state of its connection, where it is given.
     ///
@@ -99,7 +84,7 @@ impl Packet {
     /// When a word of it is no state.
     pub fn state(&self) -> Result<Option<u128>> {
         let bit = |word: &str| {
-            let known = BITS.iter().find(|(name, _)| *name == word);
+            let known = STATES.iter().find(|(name, _)| *name == word);
             known.map(|(_, bit)| *bit).with_context(|| format!("{word} is no state"))
         };
         let bits = self.state.split_whitespace().try_fold(state::TRACKED, |bits, word| Ok(bits | bit(word)?));

@@ -1,9 +1,9 @@
 //! What `ofproto/trace` says, read: the path, and what leaves the datapath.
 
 use super::node::{Node, TUNNEL_PORT};
-use super::text::value;
 use crate::switch::{BRIDGE, WIRE};
 use anyhow::{Context, Result, ensure};
+use pipeline::simulate::text::value;
 use pipeline::simulate::{Emission, Packet};
 use rust_openflow::Field;
 use std::collections::BTreeMap;
@@ -131,6 +131,8 @@ fn exits(actions: &str, longer: bool) -> Vec<String> {
             "clone" => found.extend(exits(inner, longer)),
             "userspace" if inner.contains("controller(") => found.push("agent".into()),
             port if port.trim_matches('"') == WIRE => {}
+            // What the agent is only shown.
+            "sample" => {}
             "set" | "ct" | "recirc" | "meter" | "drop" | "ct_clear" | "userspace" | "" => {}
             port => found.push(port.trim_matches('"').to_owned()),
         }

@@ -65,6 +65,7 @@ fn emission(emission: &Emission, node: &Node) -> String {
         Emission::Punt { userdata, .. } => match Punt::parse(userdata) {
             Some(Punt::Oversized { mtu }) => format!("to the agent: longer than MTU {mtu}"),
             Some(Punt::Reject) => "rejected".into(),
+            Some(Punt::Dropped) => "to the agent: dropped".into(),
             None => "to the agent: nobody knows why".into(),
         },
         Emission::Output { port, packet } if u128::from(port.0) == packet.get(Field::InPort) => back(packet),
@@ -98,7 +99,7 @@ fn back(packet: &Packet) -> String {
 }
 
 fn answer(packet: &Packet) -> String {
-    let mac = |field| super::text::value(field, packet.get(field));
+    let mac = |field| pipeline::simulate::text::value(field, packet.get(field));
     let (v4, v6) = (|field| Ipv4Addr::from(packet.get(field) as u32), |field| Ipv6Addr::from(packet.get(field)));
     match (packet.get(Field::EthType), packet.get(Field::IpProto)) {
         (0x0806, _) => format!("answered: {} is at {}", v4(Field::ArpSpa), mac(Field::ArpSha)),
