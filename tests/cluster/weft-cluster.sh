@@ -25,8 +25,8 @@ Y
 cat >"$weft/controller.yaml" <<Y
 defaultSubnet: {name: default, cidrs: ["$WC_PODS"], natOutgoing: true}
 quietTime: 5s
-# Where kube-proxy serves the nodes and what comes from outside, Weft leaves that to it.
-services: {proxy: $([ "$WC_PROXY" = none ] && echo full || echo pods)}
+# Where kube-proxy serves the nodes and what comes from outside, Weft leaves that to it. Upstream's suite asks for externalIPs.
+services: {proxy: $([ "$WC_PROXY" = none ] && echo full || echo pods), externalIPs: true}
 Y
 controllers=
 for i in $(seq "$WC_CONTROLLERS"); do controllers+=${controllers:+,}$WC_API:$((10340 + 10 * i)); done
