@@ -95,7 +95,8 @@ impl Server {
     pub fn kill(&self) {
         let Some(pid) = self.pid() else { return };
         let _ = Command::new("kill").args(["-9", &pid]).status();
-        while Path::new("/proc").join(&pid).join("exe").exists() {
+        // Its memory goes first, then its files with their locks; only then it is a zombie or gone.
+        while std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z ")) {
             std::thread::sleep(Duration::from_millis(2));
         }
         let _ = std::fs::remove_file(self.folder.join("pid"));
