@@ -10,7 +10,7 @@ use crate::flow::{Draft, IcmpKind, mac};
 use crate::object::{Config, Mac, Peer, Pod, Route, Subnet};
 use crate::register::{self as reg, destination, source};
 use crate::table::{Band, Miss, Rule, Status, Table, Verdict};
-use api::node::{IDENTITY_HOST, IDENTITY_REMOTE_NODE, IDENTITY_WORLD};
+use api::node::{IDENTITY_HOST, IDENTITY_REMOTE_NODE, IDENTITY_WORLD, SERVICE_DOOR_V4, SERVICE_DOOR_V6};
 use rust_openflow::Field;
 use std::net::IpAddr;
 
@@ -62,6 +62,7 @@ pub static TABLE: Table = Table {
         &NO_SUCH_ADDRESS,
         &WORLD,
         &TRANSLATED,
+        &FROM_DOOR,
     ],
 };
 
@@ -165,6 +166,16 @@ static TRANSLATED: Rule = Rule {
     sentence: "What a service's client sent by this node to an endpoint that is no pod, or is answered, goes by the host.",
 };
 
+static FROM_DOOR: Rule = Rule {
+    table: 100,
+    number: 11,
+    name: "FromDoor",
+    kind: Kind::Node,
+    priority: Band::Allow.rank(10),
+    verdict: Verdict::Continue,
+    sentence: "What answers at a node port goes by the host, which translated what it answers, whoever the client is.",
+};
+
 /// Destinations that are never routed, as prefixes.
 const NEVER_ROUTED: [&str; 8] =
     ["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "255.255.255.255/32", "::/128", "::1/128", "fe80::/10", "ff00::/8"];
@@ -189,10 +200,21 @@ pub fn base() -> Vec<Draft> {
             let draft = TRANSLATED.draft(&node).when(&reg::SOURCE_CLASS, class).when(&reg::DEFAULT_NETWORK, 1);
             drafts.push(to_host(with_state(draft, bit).family(family), IDENTITY_WORLD));
         }
+        // The client may be another node's host: PeerHost would lead past the translation.
+        let door = FROM_DOOR.draft(&node).when(&reg::DEFAULT_NETWORK, 1).family(family);
+        let door = with_state(door, state::REPLY | state::SNAT).test(family.source(), number(door_of(family)));
+        drafts.push(to_host(door, IDENTITY_WORLD));
         let world = WORLD.draft(&node).when(&reg::SOURCE_CLASS, source::POD).when(&reg::DEFAULT_NETWORK, 1);
         drafts.push(to_host(world.family(family), IDENTITY_WORLD));
     }
     drafts
+}
+
+fn door_of(family: Family) -> IpAddr {
+    match family {
+        Family::V4 => SERVICE_DOOR_V4.into(),
+        Family::V6 => SERVICE_DOOR_V6.into(),
+    }
 }
 
 /// The flows to this node's own host.
