@@ -13,4 +13,5 @@ mod play;
 mod policy;
 mod questions;
 mod seeing;
+mod services;
 mod tools;
