@@ -213,7 +213,7 @@ fn a_client_stays_with_its_endpoint_over_an_agents_restart_and_until_its_time_is
             .play
             .flows("node1")
             .lines()
-            .filter(|line| line.contains("table=ServiceAffinity,") && line.contains("priority=600"))
+            .filter(|line| line.contains(", table=ServiceAffinity,") && line.contains("priority=600"))
             .count()
     };
     let chosen = |place: &str, address: &str, port: u16, times: u16| {

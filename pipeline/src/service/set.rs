@@ -7,6 +7,9 @@
 //! for each connection (measured on 3.1: 260 cached flows against 8,673 for 10,000 connections). Beyond 256 buckets `dp_hash` has
 //! no values left to hand out, and would do that too; such a set says `hash`, so that its buckets may come and go one by one
 //! (see [`crate::diff::GroupChange`]).
+//!
+//! Where clients keep their endpoint, only the client's address is hashed: what is learned of a client counts a moment after its first
+//! connection only (a cached flow lasts until it is looked at again), and until then its others have to find the same endpoint.
 
 use crate::family::Family;
 use crate::object::{Protocol, Target};
@@ -73,24 +76,27 @@ impl Set {
 
     /// The group.
     pub fn group(&self, service: &str) -> Group {
-        let share = share(self.targets.len());
-        let numbers = bucket_ids(&self.targets);
-        let giver = numbers.iter().copied().min().filter(|_| share > 1);
         let mut group = Group::new(self.id, GroupKind::Select);
-        if self.targets.len() > SLOTS {
-            let (family, protocol) = (self.key.family, self.key.protocol);
+        let (family, protocol) = (self.key.family, self.key.protocol);
+        let mut parts = 1;
+        if self.sticky {
+            group = group.hash([family.source()]);
+        } else if self.targets.len() > SLOTS {
             group = group.hash([family.source(), family.destination(), protocol.source(), protocol.destination()]);
         } else {
             group.selection = Some(Selection { method: "dp_hash".into(), param: 0, fields: Vec::new() });
+            parts = share(self.targets.len());
         }
+        let numbers = bucket_ids(&self.targets);
+        let giver = numbers.iter().copied().min().filter(|_| parts > 1);
         group.buckets.reserve_exact(self.targets.len() + 1);
         for (&target, id) in self.targets.iter().zip(numbers) {
             let actions = self.actions(service, target);
             if giver == Some(id) {
                 group = group.bucket(Bucket::new(TWIN, actions.clone()).weight(1));
-                group = group.bucket(Bucket::new(id, actions).weight(share - 1));
+                group = group.bucket(Bucket::new(id, actions).weight(parts - 1));
             } else {
-                group = group.bucket(Bucket::new(id, actions).weight(share));
+                group = group.bucket(Bucket::new(id, actions).weight(parts));
             }
         }
         group
