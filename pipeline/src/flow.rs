@@ -209,12 +209,13 @@ impl Draft {
         self
     }
 
-    /// Says that the packet ends here. Of what is refused the agent is shown a sample.
+    /// Says that the packet ends here. Of what a rule refuses the agent is shown a sample; not of misses, which hold what is
+    /// nothing to anybody (frames that wake tunnels), or where a table only hands back.
     pub fn drop(self) -> Draft {
         debug_assert!(self.flow.instructions.is_drop(), "a flow that drops does nothing else");
         match self.rule {
-            Some(rule) if rule.verdict != Verdict::Refuse => self,
-            _ => self.sample(),
+            Some(rule) if rule.verdict == Verdict::Refuse => self.sample(),
+            _ => self,
         }
     }
 

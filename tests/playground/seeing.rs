@@ -13,7 +13,7 @@ fn weftctl(play: &Play, words: &str) -> String {
 
 /// The same, with what it says on both outputs and its exit status.
 fn try_weftctl(play: &Play, words: &str) -> (String, i32) {
-    let line = format!("weftctl {words}");
+    let line = format!("ctl -- {words}");
     let output = play.run(&line);
     (text(&output.stdout) + &text(&output.stderr), output.status.code().unwrap_or(-1))
 }
@@ -111,7 +111,7 @@ fn the_flows_of_a_policy_are_found_by_its_cookies() {
 
 /// `why` of a connection, as JSON, with its exit status.
 fn why(play: &Play, words: &str) -> (Value, i32) {
-    let output = play.run(&format!("weftctl why {words} -o json"));
+    let output = play.run(&format!("ctl -- why {words} -o json"));
     let json = serde_json::from_str(&text(&output.stdout));
     let json =
         json.unwrap_or_else(|error| panic!("{words}: {error}: {}{}", text(&output.stdout), text(&output.stderr)));

@@ -61,26 +61,34 @@ fn compare(leg: &Leg, trace: &str) -> String {
     format!("{} where the plan {}", name(real.get(index)), name(planned.get(index)))
 }
 
-/// The path in a trace of `br-int`: lines such as ` 0. in_port=1, priority 600, cookie 0xc0...`. What is indented deeper is the
-/// branch of a packet that is too long, which this one is not.
+/// The path in a trace of `br-int`: lines such as ` 0. in_port=1, priority 600, cookie 0xc0...`. A table that an action asks stands as
+/// deep as that action; what else is indented deeper is the branch of a packet that is too long, which this one is not.
 fn steps(trace: &str) -> Vec<Step> {
-    let mut here = false;
+    let (mut here, mut asked) = (false, None);
     let mut steps = Vec::new();
     for line in trace.lines() {
+        let (indent, words) = (line.len() - line.trim_start().len(), line.trim_start());
+        let step = step(words);
+        if asked.is_some_and(|at| indent < at || indent == at && step.is_none()) {
+            asked = None;
+        }
+        if asked.is_none() && ["resubmit(", "bucket "].iter().any(|start| words.starts_with(start)) {
+            asked = Some(indent);
+        }
         if let Some(bridge) = line.strip_prefix("bridge(") {
             here = bridge.trim_matches(['"', ')']) == "br-int";
         }
-        let indent = line.len() - line.trim_start().len();
-        let table = line.trim_start().split_once(". ").and_then(|(table, rest)| Some((table.parse().ok()?, rest)));
-        if let Some((table, rest)) = table.filter(|_| here && indent < 4) {
-            let cookie = rest.split("cookie 0x").nth(1).map_or(Some(0), |hex| {
-                let digits = hex.split(|c: char| !c.is_ascii_hexdigit()).next().unwrap_or_default();
-                u64::from_str_radix(digits, 16).ok()
-            });
-            steps.extend(cookie.map(|cookie| (table, cookie)));
-        }
+        steps.extend(step.filter(|_| here && (indent < 4 || asked.is_some())));
     }
     steps
+}
+
+fn step(words: &str) -> Option<Step> {
+    let (table, rest) = words.split_once(". ")?;
+    let table = table.parse().ok()?;
+    let Some(hex) = rest.split("cookie 0x").nth(1) else { return Some((table, 0)) };
+    let digits = hex.split(|c: char| !c.is_ascii_hexdigit()).next().unwrap_or_default();
+    Some((table, u64::from_str_radix(digits, 16).ok()?))
 }
 
 #[cfg(test)]
@@ -115,7 +123,17 @@ mod tests {
         let trace = "Flow: tcp,in_port=3\n\nbridge(\"br-int\")\n----------------\n 0. in_port=3, priority 600, cookie 0xc000010000000001\n    \
                      goto_table:10\n10. priority 600, cookie 0xc00a060000000002\n    ct(table=40,zone=1)\n\nFinal flow: unchanged\n\
                      ====\nrecirc(0x1) - resume conntrack\n====\nFlow: tcp\nbridge(\"br-int\")\n-----\n    thaw\n        Resuming from table 40\n\
-                     40. No match.\n    drop\n     150. priority 700, cookie 0xc096000000000000\nbridge(\"br-phy\")\n 0. priority 0, cookie 0x7\n";
-        assert_eq!(steps(trace), [(0, 0xc000_0100_0000_0001), (10, 0xc00a_0600_0000_0002), (40, 0)]);
+                     40. priority 600, cookie 0xc028020000000003\n    resubmit(,50)\n    50. priority 0, cookie 0xc032000000000000\n            drop\n    goto_table:55\n\
+                     55. No match.\n    drop\n     150. priority 700, cookie 0xc096000000000000\nbridge(\"br-phy\")\n 0. priority 0, cookie 0x7\n";
+        assert_eq!(
+            steps(trace),
+            [
+                (0, 0xc000_0100_0000_0001),
+                (10, 0xc00a_0600_0000_0002),
+                (40, 0xc028_0200_0000_0003),
+                (50, 0xc032_0000_0000_0000),
+                (55, 0)
+            ]
+        );
     }
 }
