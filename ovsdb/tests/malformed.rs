@@ -83,7 +83,8 @@ fn what_fuzzing_kept_holds() {
     let hex = |line: &str| -> Vec<u8> {
         (0..line.len() / 2).map(|i| u8::from_str_radix(&line[2 * i..2 * i + 2], 16).unwrap()).collect()
     };
-    let targets: [(&str, fn(&[u8])); 5] = [
+    type Target = (&'static str, fn(&[u8]));
+    let targets: [Target; 5] = [
         ("frames", entry::frames),
         ("values", entry::values),
         ("updates", entry::updates),
