@@ -84,6 +84,12 @@ impl Task {
                 _ = self.queue.reserve(), if !self.backlog.is_empty() => Wake::Room,
                 () = sleep_until(self.heard + self.options.probe) => Wake::Silence,
             };
+            if matches!(wake, Wake::Call(_)) {
+                // Who went away before this call was made is cancelled before it is sent: it may be what the other waited for.
+                while let Ok((id, on_drop)) = abandoned.try_recv() {
+                    self.abandon(id, on_drop);
+                }
+            }
             if let Err(reason) = self.handle(wake) {
                 let _ = tokio::time::timeout(self.options.probe, writer.shutdown()).await;
                 return reason;
@@ -316,6 +322,24 @@ mod tests {
             server.say(r#"{"id":2,"result":[],"error":null}"#).await;
         };
         assert_eq!(tokio::join!(asked, served).0.unwrap().get(), "[]");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dropped_transaction_is_cancelled_before_what_is_asked_after_it() {
+        // As often as it takes for either order of events.
+        for _ in 0..20 {
+            let (connection, _queue, mut server) = connect(1 << 16);
+            let txn = Transaction::new("db");
+            assert!(tokio::time::timeout(Duration::from_secs(1), connection.transact(&txn)).await.is_err());
+            let asked = connection.request("list_dbs", "[]");
+            let served = async {
+                assert!(server.hear().await.contains("transact"));
+                assert_eq!(server.hear().await, r#"{"id":null,"method":"cancel","params":[1]}"#);
+                assert!(server.hear().await.contains("list_dbs"));
+                server.say(r#"{"id":2,"result":[],"error":null}"#).await;
+            };
+            assert_eq!(tokio::join!(asked, served).0.unwrap().get(), "[]");
+        }
     }
 
     #[tokio::test(start_paused = true)]
