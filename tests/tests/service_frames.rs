@@ -154,11 +154,15 @@ fn a_client_keeps_its_endpoint_by_a_flow_that_the_switch_learns_and_reconciling_
     let gone = reached.pop_first().context("one")?;
     let mut node = play.node.clone();
     node.services.iter_mut().for_each(|service| service.remove(&format!("10.10.0.6 {}", gone.1)));
+    // Packets that the switch has not counted yet would have it learn the flow once more, for the endpoint that they had.
+    play.switch.appctl(["revalidator/wait"])?;
     play.switch.replace(&node.realizer())?;
     ensure!(play.learned()?.is_empty(), "what is no longer right goes when the switch is read back");
     play.send(HOST, (at("203.0.113.9 4000"), at(service)))?;
     let next = play.next(B)?.1;
     ensure!(next != gone, "{next:?}");
+    // A packet that went by a cached flow has the switch learn when it is counted.
+    play.switch.appctl(["revalidator/wait"])?;
     ensure!(play.learned()?.len() == 1);
     Ok(())
 }
