@@ -11,7 +11,7 @@ mod ids;
 mod made;
 mod set;
 
-pub use door::{Door, Outcome};
+pub use door::{Door, Outcome, Outside, Outsider};
 pub use endpoint::{Here, chosen};
 pub use ids::Ids;
 pub use made::Made;

@@ -15,12 +15,37 @@ pub struct Door {
     pub port: u16,
     /// The Service's port that is meant.
     pub service_port: u16,
-    /// Which endpoints pods, this node's host and other nodes get.
+    /// Which endpoints everybody gets who is not outside.
     pub inside: Scope,
-    /// Which endpoints those get who come from outside; `None`: nobody can, or it makes no difference.
-    pub outside: Option<Scope>,
+    /// Who is outside; `None`: nobody who comes here is, or it makes no difference.
+    pub outside: Option<Outside>,
     /// Whether those who come from outside have to come from the Service's source ranges.
     pub is_guarded: bool,
+}
+
+impl Door {
+    /// Which endpoints those get who ask here.
+    pub fn scopes(&self) -> impl Iterator<Item = Scope> + use<> {
+        [Some(self.inside), self.outside.map(|outside| outside.scope)].into_iter().flatten()
+    }
+}
+
+/// Who is outside for a door, and what he gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outside {
+    /// Who it is.
+    pub who: Outsider,
+    /// Which endpoints he gets.
+    pub scope: Scope,
+}
+
+/// To whom a Service's external traffic policy applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outsider {
+    /// The world, which this node's host routes in.
+    World,
+    /// Pods and hosts of other nodes that ask for an address of this node.
+    OtherNodes,
 }
 
 /// What becomes of who asks.

@@ -1,6 +1,6 @@
 //! What a Service comes to on a node: its doors, and the sets of endpoints behind them.
 
-use super::{Door, Here, Outcome, Scope, Set, SetKey, chosen, is_one_of};
+use super::{Door, Here, Outcome, Outside, Outsider, Scope, Set, SetKey, chosen, is_one_of};
 use crate::family::Family;
 use crate::object::{Config, Protocol, Proxy, Service, ServicePort, Slice, Target};
 use api::node::{SERVICE_DOOR_V4, SERVICE_DOOR_V6};
@@ -40,7 +40,7 @@ impl Made {
             let key = |scope| SetKey { protocol: port.protocol, port: port.port, family, scope };
             let at = doors.iter().filter(|door| (door.protocol, door.service_port) == (port.protocol, port.port));
             let at = at.filter(|door| Family::of(door.address) == family);
-            let wanted: BTreeSet<Scope> = at.flat_map(|door| [Some(door.inside), door.outside]).flatten().collect();
+            let wanted: BTreeSet<Scope> = at.flat_map(Door::scopes).collect();
             if wanted.is_empty() {
                 continue;
             }
@@ -76,8 +76,7 @@ impl Made {
         let doors = self.doors.iter().filter(|door| door.protocol != Protocol::Tcp);
         let behind = |door: &Door| {
             let family = Family::of(door.address);
-            let scopes = [Some(door.inside), door.outside].into_iter().flatten();
-            let sets = scopes.filter_map(|scope| {
+            let sets = door.scopes().filter_map(|scope| {
                 self.sets.get(&SetKey { protocol: door.protocol, port: door.service_port, family, scope })
             });
             let targets = sets.flat_map(|set| set.targets.iter().copied()).collect();
@@ -119,34 +118,35 @@ fn doors(service: &Service, config: &Config) -> Vec<Door> {
 
 /// Those to which the outside has access, and those that inside stand for them.
 fn outer_doors(service: &Service, port: &ServicePort, config: &Config) -> Vec<Door> {
-    let outside = if service.external_local { Scope::Local } else { Scope::Cluster };
-    let door = |address: IpAddr, number: u16, outside: Option<Scope>| Door {
+    let scope = if service.external_local { Scope::Local } else { Scope::Cluster };
+    let [world, other_nodes] = [Outsider::World, Outsider::OtherNodes].map(|who| Outside { who, scope });
+    let door = |address: IpAddr, number: u16, outside: Option<Outside>| Door {
         address,
         protocol: port.protocol,
         port: number,
         service_port: port.port,
         inside: Scope::Cluster,
         outside,
-        is_guarded: outside.is_some() && service.ranges.is_some(),
+        is_guarded: outside == Some(world) && service.ranges.is_some(),
     };
     // An external address that is the node's own never reaches the switch from outside: the host sends it to its door.
     let is_own = |address: &IpAddr| is_one_of(&config.addresses, *address);
     let mut doors: Vec<Door> = service
         .external
         .iter()
-        .map(|&address| door(address, port.port, Some(outside).filter(|_| !is_own(&address))))
+        .map(|&address| door(address, port.port, Some(world).filter(|_| !is_own(&address))))
         .collect();
     if config.proxy == Proxy::Pods {
         return doors;
     }
     let own: BTreeSet<IpAddr> = service.external.iter().filter(|a| is_own(a)).map(|a| host_door(*a)).collect();
-    doors.extend(own.into_iter().map(|address| door(address, port.port, Some(outside))));
+    doors.extend(own.into_iter().map(|address| door(address, port.port, Some(world))));
     let served = |address: &&IpAddr| service.cluster(Family::of(**address)).next().is_some();
     if let Some(number) = port.node_port {
         let at: Vec<IpAddr> = config.node_port_addresses.iter().filter(served).copied().collect();
-        doors.extend(at.iter().map(|&address| door(address, number, None)));
+        doors.extend(at.iter().map(|&address| door(address, number, Some(other_nodes))));
         let entrances: BTreeSet<IpAddr> = at.into_iter().map(host_door).collect();
-        doors.extend(entrances.into_iter().map(|address| door(address, number, Some(outside))));
+        doors.extend(entrances.into_iter().map(|address| door(address, number, Some(world))));
     }
     doors
 }

@@ -11,7 +11,7 @@ use crate::flow::Draft;
 use crate::object::{Proxy, Service};
 use crate::punt;
 use crate::register::{self as reg, source};
-use crate::service::{Door, Made, Outcome, Scope};
+use crate::service::{Door, Made, Outcome, Outside, Outsider, Scope};
 use crate::table::{Band, Miss, Rule, Status, Table, Verdict};
 use api::node::IDENTITY_WORLD;
 use rust_openflow::{Action, Field};
@@ -102,7 +102,8 @@ fn door(service: &Service, made: &Made, entry: &Door, proxy: Proxy) -> Vec<Draft
         )];
     }
     let mut drafts = vec![all(entry.inside)];
-    let Some(scope) = entry.outside else { return drafts };
+    let Some(Outside { who, scope }) = entry.outside else { return drafts };
+    let outside = |draft: Draft| from(who, draft);
     let outcome = made.outcome(entry, scope);
     let ranges = service.ranges.iter().flatten().filter(|range| Family::of(range.ip()) == Family::of(entry.address));
     if entry.is_guarded {
@@ -135,9 +136,13 @@ fn at(draft: Draft, door: &Door) -> Draft {
     draft.test(door.protocol.destination(), door.port.into())
 }
 
-/// What the world sends, and this host routes in.
-fn outside(draft: Draft) -> Draft {
-    draft.when(&reg::SOURCE_CLASS, source::HOST).when(&reg::SOURCE_IDENTITY, IDENTITY_WORLD.into())
+fn from(who: Outsider, draft: Draft) -> Draft {
+    match who {
+        Outsider::World => {
+            draft.when(&reg::SOURCE_CLASS, source::HOST).when(&reg::SOURCE_IDENTITY, IDENTITY_WORLD.into())
+        }
+        Outsider::OtherNodes => draft.when(&reg::SOURCE_CLASS, source::TUNNEL),
+    }
 }
 
 fn lead(draft: Draft, outcome: Outcome) -> Draft {

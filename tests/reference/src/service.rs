@@ -76,7 +76,7 @@ pub fn ask(all: &Services, here: &Here, client: Client, asked: &Asked) -> Answer
                 continue;
             }
             if let Some(way) = way(all, service, port, here, asked) {
-                return answer(all, (service, port), here, (client, way), asked.address.is_ipv6());
+                return answer(all, (service, port), here, (client, way), asked.address);
             }
         }
     }
@@ -139,7 +139,7 @@ fn answer(
     (service, port): (&Service, &ServicePort),
     here: &Here,
     (client, way): (Client, Way),
-    ipv6: bool,
+    asked: IpAddr,
 ) -> Answer {
     let spec = service.spec.as_ref().expect("a Service has a spec");
     if let (Way::External, Client::Outside(address)) = (way, client) {
@@ -152,9 +152,13 @@ fn answer(
     let policy = match (way, client) {
         (Way::Internal, _) => spec.internal_traffic_policy.as_deref(),
         (Way::External, Client::Outside(_)) => spec.external_traffic_policy.as_deref(),
+        // He asks as one does who knows nothing of this node's pods.
+        (Way::External, Client::OtherNode) if here.addresses.contains(&asked) => {
+            spec.external_traffic_policy.as_deref()
+        }
         (Way::External, _) => None,
     };
-    let known = endpoints(all, service, port, ipv6);
+    let known = endpoints(all, service, port, asked.is_ipv6());
     let (cluster, local) = (of_all_nodes(&known, here), of_this_node(&known, here));
     let nobody_anywhere = cluster.is_empty();
     let chosen = if policy == Some("Local") { local } else { cluster };
