@@ -35,7 +35,7 @@ enum Verb {
     },
     /// Brings a cluster with Weft up, runs every check on it and takes it down.
     Test(TestArgs),
-    /// Runs upstream's end-to-end suite, unmodified, against the cluster that is up: `netpol`, `services` or a regular
+    /// Runs upstream's end-to-end suite, unmodified, against the cluster that is up: `netpol`, `services`, `network` or a regular
     /// expression over the names of tests.
     E2e(E2eArgs),
     /// Takes the cluster down; nothing is left of it.
@@ -81,7 +81,7 @@ struct TestArgs {
 
 #[derive(clap::Args)]
 struct E2eArgs {
-    /// `netpol`, `services` or a regular expression.
+    /// `netpol`, `services`, `network` or a regular expression.
     focus: String,
     /// How many tests at a time.
     #[arg(long, short, default_value_t = 3)]

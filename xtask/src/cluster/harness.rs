@@ -60,6 +60,14 @@ const FOCUSES: &[(&str, &str, &str)] = &[
         r"\[sig-network\].*\[Conformance\]",
         r"Netpol|Disruptive|\[Serial\]|Feature:SCTPConnectivity|Internet connection",
     ),
+    (
+        "network",
+        r"\[sig-network\]",
+        concat!(
+            r"Conformance|Netpol|Disruptive|Serial|Feature:|SCTP|IPv6|DualStack|LoadBalancer|Slow|Internet connection|",
+            r"invalid conntrack state bug|CLOSE_WAIT|IPerf2",
+        ),
+    ),
 ];
 
 /// Whose network a cluster has.
