@@ -123,7 +123,11 @@ impl NodeState for Services {
             return Err(Status::invalid_argument("the first message of a session is Hello"));
         };
         if caller != Subject::Node(hello.node.clone()) {
-            let message = format!("this certificate is not that of node {:?}, which Hello names", hello.node);
+            let node = &hello.node;
+            let message = format!(
+                "this certificate is not that of node {node:?}, which Hello names; one is made by: \
+                 weft-controller certificate --pki DIR --node {node} --out DIR"
+            );
             return Err(self.refuse(&caller, message));
         }
         if hello.revision > u64::MAX / 2 {

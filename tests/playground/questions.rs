@@ -73,8 +73,10 @@ fn an_agent_with_a_wrong_certificate_is_refused_and_works_with_the_right_one() {
     swap(pki("node2"), pki("node1"));
     play.ok("start agent node1");
     play.apply(&pod("shop/late", "node1"));
-    play.until("the agent's log names the node and the certificate", || {
-        play.logs().contains("certificate is not that of node").then_some(())
+    play.until("the agent's log names the node, the certificate and the remedy", || {
+        let logs = play.logs();
+        let says = |text: &str| logs.contains(text);
+        (says("certificate is not that of node") && says("weft-controller certificate")).then_some(())
     });
     let missing = play.fails("wait --timeout 1");
     assert!(missing.contains("node1"), "{missing}");
