@@ -29,7 +29,7 @@ use crate::port::PortNo;
 use crate::port_desc::PortDesc;
 use crate::switch::{Features, Hello, SwitchConfig};
 use crate::tlv::{TlvTable, TlvTableMod};
-use pending::Pending;
+use pending::{Pending, Waiting};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -206,11 +206,16 @@ impl Connection {
     /// # Errors
     /// When the switch refuses it, the message cannot be encoded, or the connection is or gets closed.
     pub async fn request(&self, message: &Message) -> Result<Message, RequestError> {
+        self.start(message).await?.reply().await
+    }
+
+    /// Queues a message that has one reply.
+    async fn start(&self, message: &Message) -> Result<Waiting, RequestError> {
         let xid = self.inner.pending.xids(1);
         let bytes = message.to_bytes(xid)?;
         let waiting = self.inner.pending.wait(xid)?;
         self.write(bytes).await?;
-        waiting.reply().await
+        Ok(waiting)
     }
 
     /// Asks a question and waits for all parts of the answer.
@@ -257,10 +262,10 @@ impl Connection {
     /// Dropping the future before the commit discards the bundle; after that the switch may have made the changes.
     ///
     /// # Errors
-    /// When messages are refused (each with its index), one cannot be encoded (then nothing was sent), or the
+    /// When messages are refused (each with its index) or one cannot be encoded (in both cases nothing is changed), or the
     /// connection is or gets closed (then, after the commit was sent, the changes may have been made).
     pub async fn bundle(&self, messages: Vec<Message>) -> Result<(), BundleError> {
-        bundle::run(self, &messages).await
+        bundle::run(self, messages).await
     }
 
     /// All flows of all tables, with counters.

@@ -241,6 +241,8 @@ const MATCHES: &[&str] = &[
     "tun_ipv6_src=fe80::1,tun_ipv6_dst=ff00::/8",
     "tun_metadata0",
     "tun_metadata0=0x1234,tun_metadata1=5/0xff,tun_metadata63=0xabcdef0123456789",
+    "tun_metadata2=0xfffffffffffffffffe/0xffffff",
+    "tun_metadata2=0xfffffffffffffffffe/0xf0ffff,tun_metadata3=0/0xff0ff",
     "tun_erspan_ver=1,tun_erspan_idx=5",
     "tun_erspan_ver=2,tun_erspan_dir=1,tun_erspan_hwid=7",
     "tun_gtpu_flags=1,tun_gtpu_msgtype=255",

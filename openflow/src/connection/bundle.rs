@@ -38,7 +38,7 @@ pub enum BundleError {
         /// The error of the commit itself, when it was the commit that failed.
         commit: Option<OfError>,
     },
-    /// A message cannot be encoded; nothing was sent.
+    /// A message cannot be encoded; nothing was changed.
     #[error("message {index} cannot be encoded: {source}")]
     Encode {
         /// Which.
@@ -71,6 +71,9 @@ static NEXT_ID: AtomicU32 = AtomicU32::new(1);
 /// How many bytes are queued at once.
 const CHUNK: usize = 64 << 10;
 
+/// Room for a chunk and most messages that go beyond it.
+const ROOM: usize = CHUNK + 1024;
+
 /// A bundle that is open in the switch; dropped, it is discarded.
 struct Open<'a> {
     connection: &'a Connection,
@@ -99,16 +102,18 @@ fn control(id: u32, step: BundleStep) -> Message {
 }
 
 /// Opens, fills, closes and commits a bundle.
-pub(super) async fn run(connection: &Connection, messages: &[Message]) -> Result<(), BundleError> {
+///
+/// The switch is busy long before the last message is encoded: messages go as fast as they are encoded and it reads, and
+/// the reply to opening is not waited for before closing. Each message is freed once it is encoded.
+pub(super) async fn run(connection: &Connection, messages: Vec<Message>) -> Result<(), BundleError> {
     let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
     let batch = connection.inner.pending.batch(messages.len())?;
-    let chunks = encode(id, messages, batch.xids())?;
-    connection.request(&control(id, BundleStep::OpenRequest)).await?;
+    let opening = connection.start(&control(id, BundleStep::OpenRequest)).await?;
     let mut open = Open { connection, id, committed: false };
-    for chunk in chunks {
-        connection.write(chunk).await?;
-    }
-    connection.request(&open.step(BundleStep::CloseRequest)).await?;
+    open.add(messages, batch.xids()).await?;
+    let closing = connection.start(&open.step(BundleStep::CloseRequest)).await?;
+    opening.reply().await?;
+    closing.reply().await?;
     let refused = batch.refused();
     if !refused.is_empty() {
         return Err(BundleError::Refused { refused, commit: None });
@@ -123,27 +128,36 @@ pub(super) async fn run(connection: &Connection, messages: &[Message]) -> Result
     }
 }
 
-/// The bytes that add messages to bundle `id`, in chunks of whole messages; inner and outer transaction id are the same.
-fn encode(id: u32, messages: &[Message], xids: impl Iterator<Item = u32>) -> Result<Vec<Vec<u8>>, BundleError> {
+impl Open<'_> {
+    /// Adds messages, in chunks of whole ones.
+    async fn add(&self, messages: Vec<Message>, xids: impl Iterator<Item = u32>) -> Result<(), BundleError> {
+        let mut chunk = Vec::with_capacity(ROOM);
+        for (index, (message, xid)) in messages.into_iter().zip(xids).enumerate() {
+            put_add(&mut chunk, self.id, xid, &message).map_err(|source| BundleError::Encode { index, source })?;
+            if chunk.len() >= CHUNK {
+                let full = std::mem::replace(&mut chunk, Vec::with_capacity(ROOM));
+                self.connection.write(full).await?;
+                tokio::task::yield_now().await; // On a runtime of one thread the writer has no other time.
+            }
+        }
+        Ok(self.connection.write(chunk).await?)
+    }
+}
+
+/// The bytes that add a message to bundle `id`; inner and outer transaction id are the same.
+fn put_add(out: &mut Vec<u8>, id: u32, xid: u32, message: &Message) -> Result<(), EncodeError> {
     /// Header of the message and of the bundle before it.
     const ADD: usize = HEADER + 8;
-    let mut chunks = vec![Vec::with_capacity(CHUNK + 1024)];
-    for (index, (message, xid)) in messages.iter().zip(xids).enumerate() {
-        if chunks.last().is_some_and(|c| c.len() >= CHUNK) {
-            chunks.push(Vec::with_capacity(CHUNK + 1024));
-        }
-        let chunk = chunks.last_mut().expect("there is one to begin with");
-        let start = chunk.len();
-        chunk.extend_from_slice(&[VERSION, 34, 0, 0]);
-        chunk.extend_from_slice(&xid.to_be_bytes());
-        chunk.extend_from_slice(&id.to_be_bytes());
-        chunk.extend_from_slice(&[0, 0, 0, BundleFlags::ATOMIC_ORDERED.0 as u8]);
-        message.encode(xid, chunk).map_err(|source| BundleError::Encode { index, source })?;
-        let length = chunk.len() - start;
-        let max = usize::from(u16::MAX);
-        let too_long = EncodeError::TooLong { what: "message in a bundle", length: length - ADD, max: max - ADD };
-        let short = u16::try_from(length).map_err(|_| BundleError::Encode { index, source: too_long })?;
-        chunk[start + 2..start + 4].copy_from_slice(&short.to_be_bytes());
-    }
-    Ok(chunks)
+    const MAX: usize = u16::MAX as usize;
+    let start = out.len();
+    out.extend_from_slice(&[VERSION, 34, 0, 0]);
+    out.extend_from_slice(&xid.to_be_bytes());
+    out.extend_from_slice(&id.to_be_bytes());
+    out.extend_from_slice(&[0, 0, 0, BundleFlags::ATOMIC_ORDERED.0 as u8]);
+    message.encode(xid, out)?;
+    let length = out.len() - start;
+    let too_long = EncodeError::TooLong { what: "message in a bundle", length: length - ADD, max: MAX - ADD };
+    let short = u16::try_from(length).map_err(|_| too_long)?;
+    out[start + 2..start + 4].copy_from_slice(&short.to_be_bytes());
+    Ok(())
 }

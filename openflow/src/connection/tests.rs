@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::bundle::{BundleControl, BundleStep};
+use crate::field::Field;
 use crate::flow::{Flow, FlowMod};
+use crate::flow_match::Match;
 use tokio::io::DuplexStream;
 
 /// A switch that a test plays, on the other end of a stream in memory.
@@ -139,6 +141,29 @@ async fn a_bundle_is_committed_whole_or_discarded() {
     assert_eq!(play_bundle(&mut switch, &[1, 3]).await, BundleStep::DiscardRequest);
     let error = running.await.unwrap().unwrap_err();
     assert_eq!(error.failures().iter().map(|f| f.0).collect::<Vec<_>>(), [1, 3]);
+}
+
+#[tokio::test]
+async fn a_bundle_whose_last_message_cannot_be_encoded_changes_nothing() {
+    let (connection, mut switch) = pair().await;
+    let mut messages = vec![Message::FlowMod(FlowMod::add(Flow::new(0))); 2000];
+    messages.push(FlowMod::add(Flow::new(0).matching(Match::new().with(Field::TcpDst, 80))).into());
+    let bundling = connection.clone();
+    let running = tokio::spawn(async move { bundling.bundle(messages).await });
+    assert_eq!(play_bundle(&mut switch, &[]).await, BundleStep::DiscardRequest);
+    assert!(matches!(running.await.unwrap(), Err(BundleError::Encode { index: 2000, .. })));
+}
+
+#[tokio::test]
+async fn a_bundle_that_cannot_be_opened_is_refused_with_the_reason() {
+    let (connection, mut switch) = pair().await;
+    let running = tokio::spawn(async move { connection.bundle(vec![FlowMod::add(Flow::new(0)).into()]).await });
+    for _ in 0..3 {
+        let (xid, _) = switch.read().await;
+        switch.write(xid, error("OFPBRC_IS_SECONDARY")).await;
+    }
+    let Err(BundleError::Request(RequestError::Refused(refused))) = running.await.unwrap() else { panic!() };
+    assert_eq!(Message::Error(refused), error("OFPBRC_IS_SECONDARY"));
 }
 
 #[tokio::test]

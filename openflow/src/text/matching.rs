@@ -251,7 +251,9 @@ impl<'a, 'p, 'w> MatchPrinter<'a, 'p, 'w> {
         }
         self.term(term.field.name())?;
         write!(self.out, "{}", HexBytes(term.bytes))?;
-        match term.mask_bytes.filter(|m| m.iter().any(|b| *b != 0xff)) {
+        // As by `ovs-ofctl`, bytes at the front that no bit of the mask is in count for nothing.
+        let partial = |mask: &&[u8]| mask.iter().skip_while(|b| **b == 0).any(|b| *b != 0xff);
+        match term.mask_bytes.filter(partial) {
             Some(mask) => write!(self.out, "/{}", HexBytes(mask)),
             None => Ok(()),
         }
