@@ -14,7 +14,7 @@ mod trace;
 
 pub use drops::{DropEnd, DroppedPacket};
 pub use policy::{PolicyNode, PolicySide, PolicyUse, RuleUse};
-pub use service::{EndpointUse, ServicePortUse, ServiceUse};
+pub use service::{EndpointConnections, EndpointUse, ServicePortUse, ServiceUse};
 pub use trace::{CountedFlow, NodeLocal, NodeObjects};
 
 /// A question.
@@ -33,6 +33,12 @@ pub enum Question {
     #[serde(rename_all = "camelCase")]
     Services {
         /// `NAMESPACE/NAME` of one; `None`: all.
+        service: Option<String>,
+    },
+    /// Connections to Services that the node tracks which is asked.
+    #[serde(rename_all = "camelCase")]
+    Connections {
+        /// `NAMESPACE/NAME` of one Service; `None`: all.
         service: Option<String>,
     },
     /// NetworkPolicies with what they have counted, and the nodes that need them. An agent answers for its own node.
@@ -111,6 +117,8 @@ pub enum Answer {
     Nodes(Vec<NodeUse>),
     /// To [`Question::Services`].
     Services(Vec<ServiceUse>),
+    /// To [`Question::Connections`].
+    Connections(Vec<EndpointConnections>),
     /// To [`Question::Policies`].
     Policies(Vec<PolicyUse>),
     /// To [`Question::View`].

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use api::inspect::{Answer, DroppedPacket, NodeObjects, PolicyUse, Question};
+use api::inspect::{Answer, DroppedPacket, NodeObjects, PolicyUse, Question, ServiceUse};
 use api::node;
 use futures::future::join_all;
 use logical::{Fact, Kind, Network};
@@ -93,7 +93,7 @@ impl Asks {
             Question::Subnets => Answer::Subnets(network.subnets()),
             Question::Addresses => Answer::Addresses(network.addresses()),
             Question::Nodes => Answer::Nodes(network.nodes()),
-            Question::Services { service } => Answer::Services(network.services(service.as_deref())),
+            Question::Services { service } => return self.services(service.as_deref(), reply, known),
             Question::Policies { policy } => return self.policies(policy.as_deref(), reply, known),
             Question::View { node } => match network.node_view(node) {
                 Some(view) => Answer::View(NodeObjects::new(view.into_values().map(Arc::unwrap_or_clone))),
@@ -101,6 +101,9 @@ impl Asks {
             },
             Question::Diff { objects } => return diff(network.clone(), objects, reply),
             Question::Drops { node, .. } => return self.drops(&node.clone(), &question, reply, known),
+            Question::Connections { .. } => {
+                Answer::Error("agents answer this, for their own node: ask for services".to_owned())
+            }
             Question::Local { node } | Question::Counted { node, .. } | Question::Trace { node, .. } => {
                 return self.relay(std::slice::from_ref(node), &question, reply, known);
             }
@@ -134,6 +137,23 @@ impl Asks {
                 add_counters(&mut policies, &node, answer);
             }
             let _ = reply.send(Answer::Policies(policies));
+        });
+    }
+
+    /// Services with the connections to them that nodes track.
+    fn services(&mut self, named: Option<&str>, reply: oneshot::Sender<Answer>, known: &mut Known) {
+        let mut services = known.network.services(named);
+        let question = Question::Connections { service: named.map(str::to_owned) };
+        let nodes: Vec<String> = known.sessions.connected_nodes().iter().map(ToString::to_string).collect();
+        let asked: Vec<_> =
+            nodes.iter().filter_map(|node| Some((node.clone(), self.send(node, &question, known)?))).collect();
+        tokio::spawn(async move {
+            let all =
+                join_all(asked.into_iter().map(|(node, answer)| async { (node.clone(), wait(node, answer).await) }));
+            for (node, answer) in all.await {
+                add_connections(&mut services, &node, answer);
+            }
+            let _ = reply.send(Answer::Services(services));
         });
     }
 
@@ -254,6 +274,26 @@ fn add_counters(policies: &mut [PolicyUse], node: &str, answer: Answer) {
         let nodes = policies.iter_mut().flat_map(|policy| &mut policy.nodes).filter(|own| own.node == node);
         nodes.for_each(|own| own.problems.push(trouble.clone()));
     }
+}
+
+/// Adds the connections that a node tracks, or why it has not said.
+fn add_connections(services: &mut [ServiceUse], node: &str, answer: Answer) {
+    let trouble = match answer {
+        Answer::Connections(counted) => {
+            let place: HashMap<String, usize> =
+                services.iter().enumerate().map(|(at, own)| (format!("{}/{}", own.namespace, own.name), at)).collect();
+            for one in counted {
+                if let Some(at) = place.get(&one.service) {
+                    services[*at].count(&one);
+                }
+            }
+            return;
+        }
+        Answer::Error(error) => error,
+        // An agent of an older release.
+        _ => format!("the agent of node {node} cannot say which connections it tracks"),
+    };
+    services.iter_mut().for_each(|service| service.uncounted.push(trouble.clone()));
 }
 
 /// Of several nodes' answers the one that says most: what a cookie means, else an error, else that nobody knows it.

@@ -23,6 +23,7 @@ pub mod state;
 pub mod state_file;
 pub mod stream;
 pub mod switch;
+pub mod tracked;
 pub mod underlay;
 pub mod uninstall;
 pub mod unixctl;

@@ -14,6 +14,7 @@ mod packets;
 mod pods;
 mod policy;
 mod rows;
+mod services;
 mod session;
 mod wake;
 

@@ -199,6 +199,11 @@ impl Services {
         self.held.get(name).into_iter().flat_map(|held| held.made.sets.iter())
     }
 
+    /// Where Services are asked for, by name.
+    pub fn doors(&self) -> impl Iterator<Item = (&str, &Door)> {
+        self.held.iter().flat_map(|(name, held)| held.made.doors.iter().map(move |door| (&**name, door)))
+    }
+
     /// Whether a Service is asked for at an address and port, and clients keep their endpoints there.
     pub fn sticks(&self, name: &str, protocol: Protocol, target: Target) -> bool {
         let Some(held) = self.held.get(name) else { return false };

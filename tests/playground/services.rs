@@ -12,6 +12,20 @@ fn hear(pairs: &[(&str, &str)]) -> Vec<String> {
     pairs.iter().map(|(endpoint, client)| format!("{endpoint} {client}")).collect()
 }
 
+/// State and open connections of the IPv4 endpoints of shop/web, as weftctl counts them.
+fn connections(world: &World) -> Vec<(String, u64)> {
+    let said = world.play.ok("ctl -- services shop/web -o json");
+    let services: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    let endpoints = services[0]["ports"].as_array().into_iter().flatten().flat_map(|port| port["endpoints"].as_array());
+    let endpoints = endpoints.flatten().filter(|one| one["address"].as_str().is_some_and(|text| text.contains('.')));
+    let mut sums = std::collections::BTreeMap::new();
+    for one in endpoints {
+        let (address, state) = (one["address"].as_str().unwrap_or_default(), one["state"].as_str().unwrap_or_default());
+        *sums.entry((address.to_owned(), state.to_owned())).or_default() += one["connections"].as_u64().unwrap_or(0);
+    }
+    sums.into_iter().map(|((_, state), count)| (state, count)).collect()
+}
+
 /// Index of an address's family in pairs of addresses.
 fn family(address: &str) -> usize {
     usize::from(address.contains(':'))
@@ -30,6 +44,7 @@ fn a_service_is_reached_from_pods_nodes_and_outside_through_any_node() {
     world.play.settle(&pod("shop/client", "node1"));
     let nodes = [node(1), node(2)];
     let at = |index: usize, address: &str| nodes[index][family(address)].as_str();
+    assert_eq!(connections(&world), [("ready".to_owned(), 0), ("ready".to_owned(), 0)]);
     for address in world.cluster_ips("shop/web") {
         let client = world.address_like("shop/client", &address);
         let own = at(0, &address);
@@ -38,6 +53,11 @@ fn a_service_is_reached_from_pods_nodes_and_outside_through_any_node() {
             world.expect("node node1", call, &hear(&[("a", own), ("b", own)]));
         }
     }
+    let open = connections(&world);
+    assert!(
+        open.len() == 2 && open.iter().all(|(_, count)| *count > 0),
+        "of datagrams, which are remembered: {open:?}"
+    );
     for (entry, address) in nodes.iter().enumerate().flat_map(|(entry, pair)| pair.iter().map(move |one| (entry, one)))
     {
         let client = world.address_like("shop/client", address);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use api::cni::{Reply, Request, SOCKET};
-use api::inspect::{Answer, DroppedPacket, NodeStatus, PolicyUse, Question};
+use api::inspect::{Answer, DroppedPacket, NodeStatus, PolicyUse, Question, ServiceUse};
 use api::node;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
@@ -60,11 +60,13 @@ impl Whom {
         };
         let (mut statuses, mut refused, mut failed) = (Vec::new(), None, Vec::new());
         let mut policies: Option<Vec<PolicyUse>> = None;
+        let mut services: Option<Vec<ServiceUse>> = None;
         let mut drops: Option<Vec<DroppedPacket>> = None;
         for endpoint in endpoints {
             match ask_controller(endpoint, pki, question).await {
                 Ok(Answer::Status(nodes)) => statuses.push(nodes),
                 Ok(Answer::Drops(more)) => drops.get_or_insert_default().extend(more),
+                Ok(Answer::Services(more)) => add_services(services.get_or_insert_default(), more),
                 Ok(Answer::Policies(more)) => add_policies(policies.get_or_insert_default(), more),
                 // An agent is connected to one of the controllers: another may know.
                 Ok(answer @ (Answer::Error(_) | Answer::Cookie(None))) => refused = Some(answer),
@@ -75,6 +77,9 @@ impl Whom {
         if let Some(mut drops) = drops {
             drops.sort_by_key(|dropped| dropped.time);
             return Ok(Answer::Drops(drops));
+        }
+        if let Some(services) = services {
+            return Ok(Answer::Services(services));
         }
         if let Some(policies) = policies {
             return Ok(Answer::Policies(policies));
@@ -106,6 +111,17 @@ fn add_policies(known: &mut Vec<PolicyUse>, more: Vec<PolicyUse>) {
         match known.iter_mut().find(same) {
             Some(own) => own.merge(policy),
             None => known.push(policy),
+        }
+    }
+}
+
+/// Each controller knows the Services, and the connections of the nodes whose agents are connected to it.
+fn add_services(known: &mut Vec<ServiceUse>, more: Vec<ServiceUse>) {
+    for service in more {
+        let same = |own: &&mut ServiceUse| own.namespace == service.namespace && own.name == service.name;
+        match known.iter_mut().find(same) {
+            Some(own) => own.merge(service),
+            None => known.push(service),
         }
     }
 }

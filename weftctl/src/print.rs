@@ -78,7 +78,7 @@ pub fn text(answer: &Answer) -> String {
             flows.iter().map(|flow| format!("{} packets  {}\n", flow.packets, flow.flow)).collect()
         }
         Answer::Trace(text) => text.clone(),
-        Answer::View(_) | Answer::Local(_) => "for programs\n".to_owned(),
+        Answer::View(_) | Answer::Local(_) | Answer::Connections(_) => "for programs\n".to_owned(),
         Answer::Flows(flows) => explained(flows),
         Answer::Cookie(Some(meaning)) => format!("{}\n{}\n", headline(meaning), meaning.sentence),
         Answer::Cookie(None) => "not in use\n".to_owned(),

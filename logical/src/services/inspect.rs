@@ -82,5 +82,6 @@ fn endpoint(endpoint: &Endpoint, port: u32) -> EndpointUse {
         node: endpoint.node.clone(),
         zone: endpoint.zone.clone(),
         pod: endpoint.pod.clone(),
+        connections: 0,
     }
 }

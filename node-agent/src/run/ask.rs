@@ -31,6 +31,7 @@ impl Agent {
             Question::Counted { cookies, .. } => return self.counted(cookies, reply),
             Question::Trace { packet, states, .. } => return self.trace(packet, &states, reply),
             Question::Policies { policy } => return self.count(Counting::Person(policy, reply)),
+            Question::Connections { service } => return self.connections(service.as_deref(), reply),
             Question::Subnets
             | Question::Addresses
             | Question::Nodes

@@ -5,12 +5,14 @@ use api::inspect::{EndpointUse, ServicePortUse, ServiceUse};
 /// All of them, with a line end.
 pub fn text(services: &[ServiceUse]) -> String {
     let one = |service: &ServiceUse| {
+        let uncounted: String =
+            service.uncounted.iter().map(|why| format!("  connections not counted: {why}\n")).collect();
         let ports: String = service.ports.iter().map(port).collect();
         let problem = match service.problem.as_str() {
             "" => String::new(),
             problem => format!("  problem: {problem}\n"),
         };
-        format!("{}\n{problem}{ports}", headline(service))
+        format!("{}\n{problem}{uncounted}{ports}", headline(service))
     };
     services.iter().map(one).collect::<Vec<_>>().join("\n")
 }
@@ -48,7 +50,7 @@ fn port(port: &ServicePortUse) -> String {
     header + &endpoints(&port.endpoints)
 }
 
-/// Endpoints under each other: address with port, state, node with zone, pod.
+/// Endpoints under each other: address with port, state, connections, node with zone, pod.
 fn endpoints(endpoints: &[EndpointUse]) -> String {
     let cells = |endpoint: &EndpointUse| {
         let address = match endpoint.address.contains(':') {
@@ -56,12 +58,20 @@ fn endpoints(endpoints: &[EndpointUse]) -> String {
             false => format!("{}:{}", endpoint.address, endpoint.port),
         };
         let zone = if endpoint.zone.is_empty() { String::new() } else { format!(" ({})", endpoint.zone) };
-        [address, endpoint.state.clone(), super::or_dash(&endpoint.node) + &zone, super::or_dash(&endpoint.pod)]
+        let connections = match endpoint.connections {
+            1 => "1 connection".to_owned(),
+            count => format!("{count} connections"),
+        };
+        let node = super::or_dash(&endpoint.node) + &zone;
+        [address, endpoint.state.clone(), connections, node, super::or_dash(&endpoint.pod)]
     };
-    let rows: Vec<[String; 4]> = endpoints.iter().map(cells).collect();
+    let rows: Vec<[String; 5]> = endpoints.iter().map(cells).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
-    let (a, b, c) = (width(0), width(1), width(2));
-    rows.iter().map(|[address, state, node, pod]| format!("    {address:a$}  {state:b$}  {node:c$}  {pod}\n")).collect()
+    let (a, b, c, d) = (width(0), width(1), width(2), width(3));
+    let line = |[address, state, connections, node, pod]: &[String; 5]| {
+        format!("    {address:a$}  {state:b$}  {connections:c$}  {node:d$}  {pod}\n")
+    };
+    rows.iter().map(line).collect()
 }
 
 #[cfg(test)]
@@ -78,7 +88,7 @@ mod tests {
             pod: pod.into(),
             ..EndpointUse::default()
         };
-        let ready = EndpointUse { zone: "a".into(), ..endpoint("10.10.0.5", "ready", "shop/web-0") };
+        let ready = EndpointUse { zone: "a".into(), connections: 1, ..endpoint("10.10.0.5", "ready", "shop/web-0") };
         let web = ServicePortUse {
             name: "http".into(),
             protocol: "TCP".into(),
@@ -101,8 +111,8 @@ mod tests {
         let expect = "shop/web · 10.96.1.1, fd00:96::101 · external policy Local · affinity 60 s\n\
                       \x20 problem: it is odd\n\
                       \x20 http 80/TCP, node port 30080\n\
-                      \x20   10.10.0.5:8080     ready      node1 (a)  shop/web-0\n\
-                      \x20   [fd00:10::5]:8080  not ready  node1      -\n\
+                      \x20   10.10.0.5:8080     ready      1 connection   node1 (a)  shop/web-0\n\
+                      \x20   [fd00:10::5]:8080  not ready  0 connections  node1      -\n\
                       \x20 53/UDP: no endpoints, connections are refused\n";
         assert_eq!(text(&[service]), expect);
     }
