@@ -77,11 +77,17 @@ pub enum Incoming {
 /// A reply on its way to its asker; [`OrderedReply::deliver`] it once everything before it has been dealt with.
 #[derive(Debug)]
 pub struct OrderedReply {
+    id: u64,
     asker: oneshot::Sender<RawReply>,
     reply: RawReply,
 }
 
 impl OrderedReply {
+    /// Which request it answers.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
     /// Hands the reply to its asker, if it still waits.
     pub fn deliver(self) {
         let _ = self.asker.send(self.reply);
@@ -131,6 +137,15 @@ const QUEUE: usize = 1024;
 /// How many requests wait to be written before askers wait.
 const CALLS: usize = 256;
 
+/// A request of the queue's own reader.
+#[derive(Debug)]
+pub(crate) struct Started {
+    /// Its number.
+    pub id: u64,
+    /// Its reply, once that has been delivered.
+    pub reply: oneshot::Receiver<RawReply>,
+}
+
 /// Tells the task that an asker went away before its reply.
 struct Abandon<'a> {
     connection: &'a Connection,
@@ -150,15 +165,19 @@ impl Drop for Abandon<'_> {
 impl Connection {
     /// Runs a connection over a stream that is already open, in a task of its own.
     pub fn over(stream: impl AsyncRead + AsyncWrite + Send + 'static, options: &Options) -> (Self, IncomingQueue) {
-        let (calls, call_queue) = mpsc::channel(CALLS);
+        let (calls, mut call_queue) = mpsc::channel(CALLS);
         let (abandoned, abandon_queue) = mpsc::unbounded_channel();
         let (incoming, queue) = mpsc::channel(QUEUE);
         let (end, ended) = watch::channel(None);
         let task = task::Task::new(options.clone(), incoming);
         tokio::spawn(async move {
-            let reason = task.run(stream, call_queue, abandon_queue).await;
+            let reason = task.run(stream, &mut call_queue, abandon_queue).await;
+            call_queue.close();
             tracing::debug!(reason = %reason, "connection ended");
             end.send_replace(Some(reason.into()));
+            // Calls that are being queued just now would stay in a queue that is merely dropped, and with them their askers,
+            // who keep it alive: `recv` waits for them.
+            while call_queue.recv().await.is_some() {}
         });
         (Connection { calls, abandoned, next_id: Arc::new(AtomicU64::new(1)), ended }, queue)
     }
@@ -197,13 +216,13 @@ impl Connection {
     }
 
     /// Starts a request whose reply comes by way of the queue, without waiting for it: for the queue's own reader.
-    pub(crate) async fn start(&self, method: &str, params: &str) -> Result<oneshot::Receiver<RawReply>, RequestError> {
+    pub(crate) async fn start(&self, method: &str, params: &str) -> Result<Started, RequestError> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (asker, reply) = oneshot::channel();
         let text = crate::message::request(id, method, params);
         let call = Call { id, text, order: Order::AfterNotifications, on_drop: OnDrop::Forget, asker };
         self.calls.send(call).await.map_err(|_| RequestError::NotSent)?;
-        Ok(reply)
+        Ok(Started { id, reply })
     }
 
     /// Does a transaction. Dropping the future cancels it, where the server has not done it yet.

@@ -94,7 +94,7 @@ impl Driver {
         let (mut turn, mut failures) = (0, 0u32);
         loop {
             let Some(address) = self.config.addresses.get(turn % self.config.addresses.len().max(1)).cloned() else {
-                return self.published.disconnected("no address was given");
+                return self.end("no address was given").await;
             };
             let (end, lasted) = self.session(&address).await;
             self.published.disconnected(&end.to_string());
@@ -112,6 +112,13 @@ impl Driver {
                 self.pause(failures / servers).await;
             }
         }
+    }
+
+    /// Nothing will ever come: who asks is told so.
+    async fn end(mut self, reason: &str) {
+        self.published.disconnected(reason);
+        self.commands.close();
+        while self.commands.recv().await.is_some() {}
     }
 
     /// One session with one server; how it ended, and whether it ever was in use.

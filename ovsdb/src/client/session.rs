@@ -17,7 +17,7 @@ use super::server::{Database, Unfit};
 use super::{ConditionError, Status};
 use crate::Uuid;
 use crate::address::Address;
-use crate::connection::{ConnectError, Connection, Incoming, IncomingQueue, refusal};
+use crate::connection::{ConnectError, Connection, Incoming, IncomingQueue, Started, refusal};
 use crate::monitor::{Generation, Layout, Monitor, UpdateError, decode};
 use crate::replica::{Replica, ReplicaError};
 use crate::row::Table;
@@ -56,20 +56,18 @@ impl End {
     }
 }
 
-type Pending = oneshot::Receiver<Result<Box<RawValue>, Box<RawValue>>>;
-
 pub(super) struct Session<'a> {
     driver: &'a mut Driver,
     connection: Connection,
     queue: IncomingQueue,
-    /// Notifications that came while a reply was waited for.
+    /// What came while something else was waited for, in order.
     deferred: VecDeque<Incoming>,
     /// The `_Server` database, where there is one.
     server: Option<Replica>,
     schema: Option<DatabaseSchema>,
     generation: Generation,
-    changing_conditions: Option<(Monitor, Pending)>,
-    asked_locks: Vec<(u64, Pending)>,
+    changing_conditions: Option<(Monitor, Started)>,
+    asked_locks: Vec<(u64, Started)>,
 }
 
 impl<'a> Session<'a> {
@@ -144,11 +142,30 @@ impl<'a> Session<'a> {
         }
     }
 
-    async fn start(&mut self, method: &'static str, params: &str) -> Result<Pending, End> {
-        match self.connection.start(method, params).await {
-            Ok(pending) => Ok(pending),
-            Err(_) => Err(End::Closed(self.connection.ended().await)),
+    /// Sends a request. While it has to wait, what comes is taken: else a server that waits for that could not go on.
+    async fn start(&mut self, method: &'static str, params: &str) -> Result<Started, End> {
+        let connection = self.connection.clone();
+        let starting = connection.start(method, params);
+        tokio::pin!(starting);
+        loop {
+            tokio::select! {
+                biased;
+                started = &mut starting => return match started {
+                    Ok(started) => Ok(started),
+                    Err(_) => Err(End::Closed(self.connection.ended().await)),
+                },
+                incoming = self.queue.recv() => self.defer(incoming).await?,
+            }
         }
+    }
+
+    /// Keeps what came for later.
+    async fn defer(&mut self, incoming: Option<Incoming>) -> Result<(), End> {
+        match incoming {
+            Some(incoming) => self.deferred.push_back(incoming),
+            None => return Err(End::Closed(self.connection.ended().await)),
+        }
+        Ok(())
     }
 
     /// Sends a request and waits for its reply.
@@ -157,17 +174,24 @@ impl<'a> Session<'a> {
         self.collect(pending).await
     }
 
-    /// Waits for the reply to a request; other things that come meanwhile are kept for later.
-    async fn collect(&mut self, mut pending: Pending) -> Result<Result<Box<RawValue>, OperationError>, End> {
+    /// Waits for the reply to a request; other things that come meanwhile are kept for later, replies to others as well:
+    /// the updates that they tell of may be among those.
+    async fn collect(&mut self, mut started: Started) -> Result<Result<Box<RawValue>, OperationError>, End> {
+        let ours = |incoming: &Incoming| matches!(incoming, Incoming::Reply(reply) if reply.id() == started.id);
+        let mut next = match self.deferred.iter().position(ours) {
+            Some(at) => self.deferred.remove(at),
+            None => self.queue.recv().await,
+        };
         loop {
-            if let Ok(reply) = pending.try_recv() {
-                return Ok(reply.map_err(|error| refusal(&error)));
+            match next {
+                Some(Incoming::Reply(reply)) if reply.id() == started.id => {
+                    reply.deliver();
+                    let reply = started.reply.try_recv().expect("it was delivered a moment ago");
+                    return Ok(reply.map_err(|error| refusal(&error)));
+                }
+                other => self.defer(other).await?,
             }
-            match self.queue.recv().await {
-                Some(Incoming::Reply(reply)) => reply.deliver(),
-                Some(notification) => self.deferred.push_back(notification),
-                None => return Err(End::Closed(self.connection.ended().await)),
-            }
+            next = self.queue.recv().await;
         }
     }
 
@@ -205,12 +229,12 @@ impl<'a> Session<'a> {
         self.finish_schema(pending).await
     }
 
-    async fn start_schema(&mut self) -> Result<Pending, End> {
+    async fn start_schema(&mut self) -> Result<Started, End> {
         let params = json!([self.database()]).to_string();
         self.start("get_schema", &params).await
     }
 
-    async fn finish_schema(&mut self, pending: Pending) -> Result<bool, End> {
+    async fn finish_schema(&mut self, pending: Started) -> Result<bool, End> {
         let schema = self.collect(pending).await?.map_err(|error| End::Refused { method: "get_schema", error })?;
         let schema: DatabaseSchema = serde_json::from_str(schema.get())?;
         let changed = self.schema.as_ref() != Some(&schema);
@@ -233,6 +257,7 @@ impl<'a> Session<'a> {
             let error = match self.ask(generation.method(), &params.to_string()).await? {
                 Ok(reply) => {
                     self.load(&reply, layout)?;
+                    self.deferred.retain(|incoming| !is_update_of_data(incoming)); // What the reply holds already.
                     self.driver.followed = Some(wanted);
                     return self.change_conditions().await;
                 }
@@ -365,7 +390,7 @@ impl<'a> Session<'a> {
     /// Looks which of the session's own requests were answered.
     async fn own_replies(&mut self) -> Result<(), End> {
         let mut asked = std::mem::take(&mut self.asked_locks);
-        asked.retain_mut(|(id, pending)| match pending.try_recv() {
+        asked.retain_mut(|(id, pending)| match pending.reply.try_recv() {
             Ok(reply) => {
                 self.lock_reply(*id, reply);
                 false
@@ -374,7 +399,8 @@ impl<'a> Session<'a> {
             Err(oneshot::error::TryRecvError::Closed) => false,
         });
         self.asked_locks = asked;
-        let Some(reply) = self.changing_conditions.as_mut().and_then(|(_, pending)| pending.try_recv().ok()) else {
+        let Some(reply) = self.changing_conditions.as_mut().and_then(|(_, pending)| pending.reply.try_recv().ok())
+        else {
             return Ok(());
         };
         let Some((sent, _)) = self.changing_conditions.take() else { return Ok(()) };
@@ -423,4 +449,12 @@ impl<'a> Session<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether a notification tells of changes of the database.
+fn is_update_of_data(incoming: &Incoming) -> bool {
+    let Incoming::Notification { method, params } = incoming else { return false };
+    let monitor =
+        || serde_json::from_str::<Vec<&RawValue>>(params.get()).ok().and_then(|params| params.first().copied());
+    method.starts_with("update") && monitor().is_some_and(|monitor| monitor.get() == format!("\"{DATA}\""))
 }

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
@@ -34,7 +35,8 @@ pub(super) struct Task {
     unflushed: bool,
     /// What waits for room in the queue.
     backlog: VecDeque<Incoming>,
-    queue: mpsc::Sender<Incoming>,
+    /// `None` once nobody reads it: what was put into it just when its reader went is freed with it, and so its asker told.
+    queue: Option<mpsc::Sender<Incoming>>,
     heard: Instant,
     probing: bool,
 }
@@ -47,6 +49,7 @@ enum Wake {
     Call(Option<Call>),
     Abandoned(u64, OnDrop),
     Room,
+    NobodyReads,
     Silence,
 }
 
@@ -60,7 +63,7 @@ impl Task {
             written: 0,
             unflushed: false,
             backlog: VecDeque::new(),
-            queue,
+            queue: Some(queue),
             heard: Instant::now(),
             probing: false,
         }
@@ -70,7 +73,7 @@ impl Task {
     pub(super) async fn run(
         mut self,
         stream: impl AsyncRead + AsyncWrite + Send,
-        mut calls: mpsc::Receiver<Call>,
+        calls: &mut mpsc::Receiver<Call>,
         mut abandoned: mpsc::UnboundedReceiver<(u64, OnDrop)>,
     ) -> String {
         let (mut reader, mut writer) = tokio::io::split(stream);
@@ -81,7 +84,7 @@ impl Task {
                 call = calls.recv(), if unwritten < WRITE_AHEAD => Wake::Call(call),
                 wake = write(&mut writer, &self.out[self.written..]), if unwritten > 0 || self.unflushed => wake,
                 read = read(&mut reader, &mut self.framer), if self.backlog.is_empty() => Wake::Read(read),
-                _ = self.queue.reserve(), if !self.backlog.is_empty() => Wake::Room,
+                wake = look(self.queue.as_ref(), !self.backlog.is_empty()), if self.queue.is_some() => wake,
                 () = sleep_until(self.heard + self.options.probe) => Wake::Silence,
             };
             if matches!(wake, Wake::Call(_)) {
@@ -127,6 +130,10 @@ impl Task {
             Wake::Call(None) => return Err("no longer needed".to_owned()),
             Wake::Abandoned(id, on_drop) => self.abandon(id, on_drop),
             Wake::Room => self.drain(),
+            Wake::NobodyReads => {
+                self.queue = None;
+                self.drain();
+            }
             Wake::Silence => self.silence()?,
         }
         Ok(())
@@ -147,9 +154,9 @@ impl Task {
                     self.backlog.push_back(Incoming::Notification { method, params: params.to_owned() });
                 }
                 Message::Reply { id, result } => {
-                    let Some(pending) = id.and_then(|id| self.pending.remove(&id)) else { continue };
+                    let Some((id, pending)) = id.and_then(|id| self.pending.remove_entry(&id)) else { continue };
                     let reply = result.map(ToOwned::to_owned).map_err(ToOwned::to_owned);
-                    let reply = OrderedReply { asker: pending.asker, reply };
+                    let reply = OrderedReply { id, asker: pending.asker, reply };
                     match pending.order {
                         Order::AtOnce => reply.deliver(),
                         Order::AfterNotifications => self.backlog.push_back(Incoming::Reply(reply)),
@@ -164,14 +171,18 @@ impl Task {
     /// Moves the backlog into the queue as far as there is room.
     fn drain(&mut self) {
         while let Some(incoming) = self.backlog.pop_front() {
-            match self.queue.try_send(incoming) {
+            let refused = match &self.queue {
+                Some(queue) => queue.try_send(incoming),
+                None => Err(TrySendError::Closed(incoming)),
+            };
+            match refused {
                 Ok(()) => {}
-                Err(mpsc::error::TrySendError::Full(incoming)) => {
+                Err(TrySendError::Full(incoming)) => {
                     self.backlog.push_front(incoming);
                     return;
                 }
-                Err(mpsc::error::TrySendError::Closed(Incoming::Reply(reply))) => reply.deliver(),
-                Err(mpsc::error::TrySendError::Closed(Incoming::Notification { .. })) => {}
+                Err(TrySendError::Closed(Incoming::Reply(reply))) => reply.deliver(),
+                Err(TrySendError::Closed(Incoming::Notification { .. })) => {}
             }
         }
     }
@@ -195,6 +206,19 @@ impl Task {
     }
 }
 
+/// Waits until the queue has no reader any more, or, if something waits for that, until it has room.
+async fn look(queue: Option<&mpsc::Sender<Incoming>>, full: bool) -> Wake {
+    let Some(queue) = queue else { return std::future::pending().await };
+    if !full {
+        queue.closed().await;
+        return Wake::NobodyReads;
+    }
+    match queue.reserve().await {
+        Ok(_) => Wake::Room,
+        Err(_) => Wake::NobodyReads,
+    }
+}
+
 async fn read(reader: &mut (impl AsyncRead + Unpin), framer: &mut Framer) -> std::io::Result<usize> {
     let buffer = framer.buffer_mut();
     buffer.reserve(READ);
@@ -210,187 +234,4 @@ async fn write(writer: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> Wake {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
-
-    use super::super::{Connection, Incoming, IncomingQueue, Options, RequestError};
-    use crate::framer::Framer;
-    use crate::transaction::Transaction;
-
-    /// The other end of a connection: a server that says what the test says.
-    struct Server {
-        stream: DuplexStream,
-        framer: Framer,
-    }
-
-    fn connect(buffer: usize) -> (Connection, IncomingQueue, Server) {
-        let (ours, theirs) = tokio::io::duplex(buffer);
-        let (connection, queue) = Connection::over(ours, &Options::default());
-        (connection, queue, Server { stream: theirs, framer: Framer::default() })
-    }
-
-    impl Server {
-        /// The next message of the client; empty at the end of the stream.
-        async fn hear(&mut self) -> String {
-            loop {
-                if let Some(text) = self.framer.next_message().unwrap() {
-                    return text.to_owned();
-                }
-                if self.stream.read_buf(self.framer.buffer_mut()).await.unwrap() == 0 {
-                    return String::new();
-                }
-            }
-        }
-
-        async fn say(&mut self, text: &str) {
-            self.stream.write_all(text.as_bytes()).await.unwrap();
-        }
-    }
-
-    /// Says something as a server; why the connection ended.
-    async fn check(text: &str, expect: &str) {
-        let (connection, _queue, mut server) = connect(1 << 16);
-        server.say(text).await;
-        let pending = tokio::spawn({
-            let connection = connection.clone();
-            async move { connection.request("list_dbs", "[]").await }
-        });
-        drop(server);
-        let reason = connection.ended().await;
-        assert!(reason.contains(expect), "{text}: {reason}");
-        assert!(matches!(pending.await.unwrap(), Err(RequestError::NotSent | RequestError::Unknown)));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_stream_that_ends_or_is_lost_fails_what_is_in_flight() {
-        check("", "closed the connection").await;
-        check("{\"id\":1", "closed the connection").await;
-        check("hello", "opening brace").await;
-        check("{\"id\":1}", "malformed message").await;
-        check("{\"id\":\u{1}}", "malformed message").await;
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn echo_is_answered_with_what_it_carries_and_other_requests_are_refused() {
-        let (_connection, _queue, mut server) = connect(1 << 16);
-        server.say(r#"{"id":"echo","method":"echo","params":["a",1]}{"id":[2],"method":"dance","params":[]}"#).await;
-        assert_eq!(server.hear().await, r#"{"id":"echo","result":["a",1],"error":null}"#);
-        assert_eq!(server.hear().await, r#"{"id":[2],"result":null,"error":"unknown method"}"#);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_silent_server_is_probed_and_then_given_up() {
-        let (connection, _queue, mut server) = connect(1 << 16);
-        let start = tokio::time::Instant::now();
-        assert_eq!(server.hear().await, r#"{"id":0,"method":"echo","params":[]}"#);
-        assert_eq!(start.elapsed(), Duration::from_secs(5));
-        server.say(r#"{"id":0,"result":[],"error":null}"#).await;
-        assert_eq!(server.hear().await, r#"{"id":0,"method":"echo","params":[]}"#);
-        assert!(connection.ended().await.contains("does not answer"));
-        assert_eq!(start.elapsed(), Duration::from_secs(15));
-        assert_eq!(server.hear().await, "", "the stream is closed");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn replies_go_to_their_askers_in_any_order() {
-        let (connection, _queue, mut server) = connect(1 << 16);
-        let ask = |method: &'static str| {
-            let connection = connection.clone();
-            tokio::spawn(async move { connection.request(method, "[]").await.unwrap().get().to_owned() })
-        };
-        let (one, two) = (ask("one"), ask("two"));
-        let (first, second) = (server.hear().await, server.hear().await);
-        assert!(first.contains("one") && second.contains("two"), "{first} {second}");
-        server.say(r#"{"id":9,"result":"nobody's","error":null}{"id":2,"result":"2","error":null}"#).await;
-        server.say(r#"{"id":1,"result":"1","error":null}"#).await;
-        assert_eq!((one.await.unwrap(), two.await.unwrap()), (r#""1""#.to_owned(), r#""2""#.to_owned()));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_dropped_transaction_is_cancelled_and_its_late_reply_is_nobodys() {
-        let (connection, _queue, mut server) = connect(1 << 16);
-        let txn = Transaction::new("db");
-        assert!(tokio::time::timeout(Duration::from_secs(1), connection.transact(&txn)).await.is_err());
-        assert_eq!(server.hear().await, r#"{"id":1,"method":"transact","params":["db"]}"#);
-        assert_eq!(server.hear().await, r#"{"id":null,"method":"cancel","params":[1]}"#);
-        server.say(r#"{"id":1,"result":null,"error":"canceled"}"#).await;
-        let asked = connection.request("list_dbs", "[]");
-        let served = async {
-            server.hear().await;
-            server.say(r#"{"id":2,"result":[],"error":null}"#).await;
-        };
-        assert_eq!(tokio::join!(asked, served).0.unwrap().get(), "[]");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_dropped_transaction_is_cancelled_before_what_is_asked_after_it() {
-        // As often as it takes for either order of events.
-        for _ in 0..20 {
-            let (connection, _queue, mut server) = connect(1 << 16);
-            let txn = Transaction::new("db");
-            assert!(tokio::time::timeout(Duration::from_secs(1), connection.transact(&txn)).await.is_err());
-            let asked = connection.request("list_dbs", "[]");
-            let served = async {
-                assert!(server.hear().await.contains("transact"));
-                assert_eq!(server.hear().await, r#"{"id":null,"method":"cancel","params":[1]}"#);
-                assert!(server.hear().await.contains("list_dbs"));
-                server.say(r#"{"id":2,"result":[],"error":null}"#).await;
-            };
-            assert_eq!(tokio::join!(asked, served).0.unwrap().get(), "[]");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_transaction_dropped_before_it_is_taken_up_is_never_sent() {
-        let (connection, _queue, mut server) = connect(1 << 16);
-        let txn = Transaction::new("db");
-        // The asker goes away before the connection's task has run at all, as often as it takes for either order of events.
-        for _ in 0..20 {
-            assert!(polled_once(connection.transact(&txn)).is_none());
-        }
-        let asked = connection.request("list_dbs", "[]");
-        let served = async {
-            assert!(server.hear().await.contains("list_dbs"));
-            server.say(r#"{"id":21,"result":[],"error":null}"#).await;
-        };
-        assert_eq!(tokio::join!(asked, served).0.unwrap().get(), "[]");
-    }
-
-    /// Polls a future once and drops it.
-    fn polled_once<T>(future: impl Future<Output = T>) -> Option<T> {
-        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        match std::pin::pin!(future).poll(&mut context) {
-            std::task::Poll::Ready(value) => Some(value),
-            std::task::Poll::Pending => None,
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_full_queue_stops_the_reading_and_loses_nothing() {
-        let (connection, mut queue, mut server) = connect(1 << 12);
-        let count = 3 * super::super::QUEUE;
-        let speaker = tokio::spawn(async move {
-            for n in 0..count {
-                server.say(&format!(r#"{{"method":"update","params":[{n}],"id":null}}"#)).await;
-            }
-            server
-        });
-        tokio::time::sleep(Duration::from_secs(60)).await;
-        assert!(!speaker.is_finished(), "the server is held up, and not given up, while nobody takes what it says");
-        for n in 0..count {
-            let Some(Incoming::Notification { params, .. }) = queue.recv().await else { panic!("a notification") };
-            assert_eq!(params.get(), format!("[{n}]"));
-        }
-        assert!(!connection.has_ended());
-        drop(speaker.await.unwrap());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_connection_ends_with_its_last_handle() {
-        let (connection, _queue, mut server) = connect(1 << 16);
-        drop(connection);
-        assert_eq!(server.hear().await, "");
-    }
-}
+mod tests;
