@@ -1,8 +1,10 @@
 //! The schema converted, and the database compacted, under a client.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use ovsdb::{Fields, Transaction};
+use ovsdb::{Client, Fields, Transaction};
 
 use crate::cluster::Cluster;
 use crate::rows::Root;
@@ -20,6 +22,25 @@ fn converted(folder: &Path) -> String {
     path.to_str().unwrap().to_owned()
 }
 
+/// Inserts rows until told to stop: each is in the replica when its transaction returns. How many were inserted.
+async fn write(client: Client, writer: usize, stop: Arc<AtomicBool>) -> usize {
+    let mut done = 0;
+    for n in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let mut txn = Transaction::new(DATABASE);
+        let row = txn.insert(Fields::<Root>::new().set(Root::NAME, format!("w{writer}-{n}")));
+        match client.transact(&txn).await {
+            Ok(outcome) => assert!(client.snapshot().get::<Root>(outcome.uuid(&row)).is_some(), "w{writer}-{n}"),
+            Err(error) if error.is_transient() => continue,
+            Err(error) => panic!("{error}"),
+        }
+        done += 1;
+    }
+    done
+}
+
 /// Converts under a client and looks that the client follows; `address` is where the conversion is asked for.
 async fn check(address: String) {
     let folder = tempfile::TempDir::with_prefix("wdb-").unwrap();
@@ -28,17 +49,26 @@ async fn check(address: String) {
     txn.insert(Fields::<Root>::new().set(Root::NAME, "a").set(Root::NOTE, "n"));
     client.transact(&txn).await.unwrap();
     let connection = client.connection().unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let writers: Vec<_> = (0..4).map(|n| tokio::spawn(write(client.clone(), n, stop.clone()))).collect();
     let path = converted(folder.path());
-    tokio::task::spawn_blocking(move || run("ovsdb-client", &["convert", &address, &path])).await.unwrap();
+    let at = address.clone();
+    tokio::task::spawn_blocking(move || run("ovsdb-client", &["convert", &at, &path])).await.unwrap();
     let later = |snapshot: &ovsdb::Snapshot| snapshot.raw_rows::<Root>().any(|row| row.get("later").is_some());
     let snapshot = soon(client.wait_for(later)).await.unwrap();
-    let row: Root = snapshot.rows().next().unwrap();
-    assert_eq!((row.name.as_str(), row.note), ("a", None), "a column that is gone reads as its default");
+    let row: Root = snapshot.rows().find(|row: &Root| row.name == "a").unwrap();
+    assert_eq!(row.note, None, "a column that is gone reads as its default");
+    stop.store(true, Ordering::Relaxed);
+    for writer in writers {
+        assert!(soon(writer).await.unwrap() > 0);
+    }
     let mut txn = Transaction::new(DATABASE);
     txn.update([Root::NAME.equals("a")], Fields::<Root>::new().column("later", 7));
     soon(client.transact(&txn)).await.unwrap();
     let snapshot = client.snapshot();
-    assert_eq!(snapshot.raw_rows::<Root>().next().unwrap().get("later"), Some(&7.into()));
+    let mut changed = snapshot.raw_rows::<Root>().filter(|row| row.get("later") == Some(&7.into()));
+    assert!(changed.next().is_some_and(|row| row.read(Root::NAME) == "a") && changed.next().is_none());
+    assert_eq!(snapshot, dump(&address).await);
     assert!(!connection.has_ended(), "the connection lived through the conversion");
 }
 
