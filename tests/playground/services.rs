@@ -277,6 +277,14 @@ fn a_client_stays_with_its_endpoint_over_an_agents_restart_and_until_its_time_is
     world.play.settle(&affinity(1));
     assert_eq!(chosen("exec shop/client", &cluster[0], 80, 8).len(), 1);
     world.play.until("what was learned is forgotten", || (learned() == 0).then_some(()));
+    // And then the client is anybody's.
+    let reached = std::cell::RefCell::new(std::collections::BTreeSet::new());
+    world.play.until("another one is chosen once the time is over", || {
+        if learned() == 0 {
+            reached.borrow_mut().extend(chosen("exec shop/client", &cluster[0], 80, 1));
+        }
+        (reached.borrow().len() == 2).then_some(())
+    });
 }
 
 #[test]

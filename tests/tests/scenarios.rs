@@ -221,7 +221,8 @@ fn same(switch: &Switch, node: &Node, packet: &Packet, outcome: &Outcome) -> Res
     if outcome.is_remembered {
         return Ok(());
     }
-    let said = trace_by_bucket(switch, &scenario::packet_text(&packet.build(node)?), outcome)?;
+    let said =
+        trace_by_bucket(switch, &scenario::packet_text(&packet.build(node)?), outcome, hashes_ports(node, outcome))?;
     let longer = packet.length > node.mtu + ETHERNET_HEADER;
     let check = || {
         let trace = trace::read(&said)?;
@@ -232,17 +233,35 @@ fn same(switch: &Switch, node: &Node, packet: &Packet, outcome: &Outcome) -> Res
 }
 
 /// The trace of a packet that gets the bucket which the simulator has chosen: the switch chooses by the datapath's hash of the
-/// packet, which a trace takes as given.
-fn trace_by_bucket(switch: &Switch, packet: &str, outcome: &Outcome) -> Result<String> {
+/// packet, which a trace takes as given, or by a hash of its own, to which the source port belongs.
+fn trace_by_bucket(switch: &Switch, packet: &str, outcome: &Outcome, by_port: bool) -> Result<String> {
     let states = scenario::states(outcome);
     let Some(bucket) = outcome.buckets.first() else { return switch.trace(packet, &states) };
     for hash in 1..=512 {
-        let said = switch.trace(&format!("{packet},dp_hash={hash}"), &states)?;
+        let packet = if by_port { from_port(packet, hash) } else { format!("{packet},dp_hash={hash}") };
+        let said = switch.trace(&packet, &states)?;
         if trace::read(&said)?.buckets.first() == Some(bucket) {
             return Ok(said);
         }
     }
-    bail!("no hash leads to bucket {bucket}")
+    bail!("no hash leads to bucket {bucket}: {packet}")
+}
+
+/// Whether the group that has chosen makes a hash of its own, of the source port among others.
+fn hashes_ports(node: &Node, outcome: &Outcome) -> bool {
+    let Some(chosen) = outcome.buckets.first() else { return false };
+    let groups = node.realizer();
+    let mut own = groups.groups().filter(|group| group.selection.as_ref().is_some_and(|by| by.method == "hash"));
+    own.any(|group| group.buckets.iter().any(|bucket| bucket.id == *chosen))
+}
+
+/// A packet as a trace takes it, from another port.
+fn from_port(packet: &str, port: u16) -> String {
+    let part = |part: &str| match part.split_once('=') {
+        Some((name @ ("tcp_src" | "udp_src" | "sctp_src"), _)) => format!("{name}={port}"),
+        _ => part.to_owned(),
+    };
+    packet.split(',').map(part).collect::<Vec<_>>().join(",")
 }
 
 const ETHERNET_HEADER: u16 = 14;
@@ -279,8 +298,9 @@ fn cached(trace: &Trace, outcome: &Outcome, packet: &Packet, node: &Node) -> Res
     let passes = ports && !outcome.emissions.is_empty();
     let judged =
         outcome.path.iter().any(|hop| [egress_policy::TABLE.id, ingress_policy::TABLE.id].contains(&hop.table));
-    let fields = ["tp_src", "nw_ttl", "tcp_flags"]
+    let fields = ["nw_ttl", "tcp_flags"]
         .into_iter()
+        .chain((!hashes_ports(node, outcome)).then_some("tp_src"))
         .chain((!judged && !node.is_asked(&packet.to)).then_some("tp_dst"));
     for megaflow in trace.megaflows.iter().filter(|_| passes) {
         for field in fields.clone() {

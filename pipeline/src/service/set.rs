@@ -79,9 +79,8 @@ impl Set {
         let mut group = Group::new(self.id, GroupKind::Select);
         let (family, protocol) = (self.key.family, self.key.protocol);
         let mut parts = 1;
-        if self.sticky {
-            group = group.hash([family.source()]);
-        } else if self.targets.len() > SLOTS {
+        // What is learned has to hold for the next connection: so each is hashed where flows are looked up, none in the datapath.
+        if self.sticky || self.targets.len() > SLOTS {
             group = group.hash([family.source(), family.destination(), protocol.source(), protocol.destination()]);
         } else {
             group.selection = Some(Selection { method: "dp_hash".into(), param: 0, fields: Vec::new() });
