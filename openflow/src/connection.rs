@@ -23,7 +23,7 @@ use crate::flow_stats::{FlowRequest, FlowStats};
 use crate::group::Group;
 use crate::message::{HEADER, Message, frame_length};
 use crate::meter::Meter;
-use crate::multipart::{MultipartReply, MultipartRequest};
+use crate::multipart::{MultipartFlags, MultipartReply, MultipartRequest};
 use crate::of_error::OfError;
 use crate::port::PortNo;
 use crate::port_desc::PortDesc;
@@ -223,7 +223,7 @@ impl Connection {
     /// # Errors
     /// As [`Connection::request`].
     pub async fn ask(&self, request: MultipartRequest) -> Result<MultipartReply, RequestError> {
-        match self.request(&Message::MultipartRequest { request, more: false }).await? {
+        match self.request(&Message::MultipartRequest { request, flags: MultipartFlags::LAST }).await? {
             Message::MultipartReply { reply, .. } => Ok(reply),
             other => Err(RequestError::Unexpected(Box::new(other))),
         }
@@ -380,7 +380,7 @@ impl Connection {
 }
 
 fn unexpected(reply: MultipartReply) -> RequestError {
-    RequestError::Unexpected(Box::new(Message::MultipartReply { reply, more: false }))
+    RequestError::Unexpected(Box::new(Message::MultipartReply { reply, flags: MultipartFlags::LAST }))
 }
 
 /// Sends a hello, reads the other side's, and refuses what does not speak OpenFlow 1.5.

@@ -9,7 +9,7 @@ use crate::flow::FlowMod;
 use crate::flow_stats::FlowRemoved;
 use crate::group::GroupMod;
 use crate::meter::MeterMod;
-use crate::multipart::{MultipartReply, MultipartRequest};
+use crate::multipart::{MultipartFlags, MultipartReply, MultipartRequest};
 use crate::of_error::OfError;
 use crate::packet::{PacketIn, PacketIn2, PacketOut};
 use crate::port_desc::{PortMod, PortStatus};
@@ -67,14 +67,14 @@ pub enum Message {
         /// The question.
         request: MultipartRequest,
         /// Whether more of it follows.
-        more: bool,
+        flags: MultipartFlags,
     },
     /// A part of an answer.
     MultipartReply {
         /// The part.
         reply: MultipartReply,
         /// Whether more follows.
-        more: bool,
+        flags: MultipartFlags,
     },
     /// Answer when all before this is done.
     BarrierRequest,

@@ -10,6 +10,22 @@ use crate::port_desc::{PortDesc, PortStats};
 use crate::queue::{QueueDesc, QueueStats};
 use crate::table::{TableDesc, TableFeatures, TableStats};
 
+/// Flags of a part of a question or an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct MultipartFlags(pub u16);
+
+impl MultipartFlags {
+    /// The last part, or the only one.
+    pub const LAST: MultipartFlags = MultipartFlags(0);
+    /// Another part follows (`OFPMPF_REQ_MORE`, `OFPMPF_REPLY_MORE`).
+    pub const MORE: MultipartFlags = MultipartFlags(1);
+
+    /// Whether another part follows.
+    pub const fn more(self) -> bool {
+        self.0 & MultipartFlags::MORE.0 != 0
+    }
+}
+
 /// A question.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -8,7 +8,7 @@ mod vswitch;
 use recording::{records, unhex};
 use rust_openflow::message::frame_length;
 use rust_openflow::monitor::FlowMonitorRequest;
-use rust_openflow::multipart::MultipartRequest;
+use rust_openflow::multipart::{MultipartFlags, MultipartRequest};
 use rust_openflow::switch::Hello;
 use rust_openflow::{FlowMod, FlowRequest, Group, Match, Message, Meter, PortNo};
 use std::io::{Read, Write};
@@ -166,7 +166,7 @@ fn ofp_print_prints_what_a_switch_answers_as_ovs_ofctl_does() {
         let control = ["-t", &switch.path("ctl"), "netdev-dummy/receive", "p1", &flow].map(str::to_owned);
         assert!(Command::new("ovs-appctl").args(control).status().unwrap().success());
     }
-    let all = |request| Message::MultipartRequest { request, more: false };
+    let all = |request| Message::MultipartRequest { request, flags: MultipartFlags::LAST };
     let everything = FlowRequest::default();
     let asked = [
         Message::FeaturesRequest,

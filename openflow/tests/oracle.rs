@@ -33,6 +33,21 @@ fn bytes_of_ovs_ofctl_survive_decoding() {
 }
 
 #[test]
+fn flags_of_multipart_messages_that_have_no_meaning_survive_decoding() {
+    let mut total = 0;
+    for bytes in records().iter().flat_map(|record| &record.messages).filter(|bytes| matches!(bytes[1], 18 | 19)) {
+        for bit in 0..16 {
+            let mut bytes = bytes.clone();
+            bytes[10 + bit / 8] ^= 1 << (bit % 8);
+            let (xid, message) = Message::decode(&bytes).unwrap();
+            assert_eq!(message.to_bytes(xid).unwrap(), bytes);
+            total += 1;
+        }
+    }
+    assert!(total > 1000, "only {total} messages");
+}
+
+#[test]
 fn text_is_that_of_ovs_ofctl() {
     let (mut total, mut wrong) = (0, Vec::new());
     for record in records() {

@@ -8,7 +8,7 @@ use rust_openflow::flow_stats::{FlowCounters, FlowRemoved, FlowRequest};
 use rust_openflow::group::GroupKind;
 use rust_openflow::group_stats::{GroupFeatures, GroupStats, MeterFeatures, MeterStats};
 use rust_openflow::monitor::{FlowEvent, FlowMonitorRequest, FlowUpdate};
-use rust_openflow::multipart::{IpfixStats, MultipartReply, MultipartRequest};
+use rust_openflow::multipart::{IpfixStats, MultipartFlags, MultipartReply, MultipartRequest};
 use rust_openflow::packet::{PacketIn, PacketIn2, PacketOut};
 use rust_openflow::port_desc::{PortDesc, PortEthernet, PortMod, PortReason, PortStats, PortStatus};
 use rust_openflow::queue::{QueueDesc, QueueStats};
@@ -39,11 +39,11 @@ pub fn made() -> Vec<(String, Message)> {
 }
 
 fn reply(reply: MultipartReply) -> Message {
-    Message::MultipartReply { reply, more: false }
+    Message::MultipartReply { reply, flags: MultipartFlags::LAST }
 }
 
 fn request(request: MultipartRequest) -> Message {
-    Message::MultipartRequest { request, more: false }
+    Message::MultipartRequest { request, flags: MultipartFlags::LAST }
 }
 
 fn hellos() -> Vec<Message> {
@@ -171,7 +171,9 @@ fn ports() -> Vec<Message> {
         reply(MultipartReply::PortStats(few)),
         reply(MultipartReply::PortStats(vec![unknown])),
         reply(MultipartReply::PortStats(vec![])),
-        Message::MultipartReply { reply: MultipartReply::PortStats(vec![]), more: true },
+        Message::MultipartReply { reply: MultipartReply::PortStats(vec![]), flags: MultipartFlags::MORE },
+        Message::MultipartReply { reply: MultipartReply::PortStats(vec![]), flags: MultipartFlags(0x8003) },
+        Message::MultipartRequest { request: MultipartRequest::TableDesc, flags: MultipartFlags(2) },
     ]
 }
 

@@ -31,7 +31,7 @@ pub fn record(asked: &[Message]) -> Vec<Vec<u8>> {
             Ok((_, Message::PacketIn2(_))) => "packet",
             Ok((_, Message::FlowRemoved(_))) => "removal",
             Ok((_, Message::BarrierReply)) => "barrier",
-            Ok((_, Message::MultipartReply { more: true, .. })) => continue,
+            Ok((_, Message::MultipartReply { flags, .. })) if flags.more() => continue,
             _ => "",
         };
         awaited.retain(|name| *name != done);

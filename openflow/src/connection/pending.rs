@@ -5,7 +5,7 @@ use super::error::{Closed, RequestError};
 use super::events::{Event, Events};
 use crate::error::DecodeError;
 use crate::message::Message;
-use crate::multipart::MultipartReply;
+use crate::multipart::{MultipartFlags, MultipartReply};
 use crate::of_error::OfError;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -120,7 +120,7 @@ impl Pending {
         let mut state = self.state();
         match message {
             Message::Error(error) => state.refuse(xid, error),
-            Message::MultipartReply { reply, more } => state.part(xid, reply, more),
+            Message::MultipartReply { reply, flags } => state.part(xid, reply, flags),
             message if is_asynchronous(&message) => state.emit(Event::Message(Arc::new(message))),
             message => {
                 if let Some(waiter) = state.single.remove(&xid) {
@@ -166,10 +166,10 @@ impl State {
         self.emit(Event::Refused { xid, error: Arc::new(error) });
     }
 
-    fn part(&mut self, xid: u32, reply: MultipartReply, more: bool) {
+    fn part(&mut self, xid: u32, reply: MultipartReply, flags: MultipartFlags) {
         let Some(waiter) = self.single.get_mut(&xid) else {
             if matches!(reply, MultipartReply::FlowMonitor(_)) {
-                self.emit(Event::Message(Arc::new(Message::MultipartReply { reply, more })));
+                self.emit(Event::Message(Arc::new(Message::MultipartReply { reply, flags })));
             }
             return;
         };
@@ -180,12 +180,12 @@ impl State {
             }
             Some(parts) => parts.append(reply).err(),
         };
-        if more && odd.is_none() {
+        if flags.more() && odd.is_none() {
             return;
         }
         let waiter = self.single.remove(&xid).expect("it was there a moment ago");
         let whole = odd.map(|reply| *reply).or(waiter.parts).expect("a part has just come");
-        let _ = waiter.done.send(Ok(Message::MultipartReply { reply: whole, more: false }));
+        let _ = waiter.done.send(Ok(Message::MultipartReply { reply: whole, flags: MultipartFlags::LAST }));
     }
 }
 

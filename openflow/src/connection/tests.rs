@@ -91,9 +91,9 @@ async fn parts_of_an_answer_become_one() {
     let (connection, mut switch) = pair().await;
     let asking = tokio::spawn(async move { connection.groups().await });
     let (xid, _) = switch.read().await;
-    for (id, more) in [(1, true), (2, true), (3, false)] {
+    for (id, flags) in [(1, MultipartFlags::MORE), (2, MultipartFlags(3)), (3, MultipartFlags::LAST)] {
         let reply = MultipartReply::Groups(vec![Group::new(id, crate::group::GroupKind::All)]);
-        switch.write(xid, Message::MultipartReply { reply, more }).await;
+        switch.write(xid, Message::MultipartReply { reply, flags }).await;
     }
     let ids: Vec<_> = asking.await.unwrap().unwrap().iter().map(|g| g.id).collect();
     assert_eq!(ids, [1, 2, 3]);

@@ -21,6 +21,7 @@ use super::value::Hex;
 use super::{NoNames, Printable, Printer};
 use crate::bundle::{BundleFlags, BundleStep};
 use crate::message::Message;
+use crate::multipart::MultipartFlags;
 use crate::switch::Hello;
 use crate::tlv::{TlvCommand, TlvMap};
 use std::fmt::{self, Write};
@@ -100,12 +101,12 @@ fn put_body(out: &mut Printer<'_>, message: &Message, detail: Detail) -> fmt::Re
         Message::PortMod(port_mod) => port::put_mod(out, port_mod),
         Message::TableMod(table_mod) => table::put_mod(out, table_mod),
         Message::TableStatus(status) => table::put_status(out, status),
-        Message::MultipartRequest { request, more } => {
-            put_more(out, *more)?;
+        Message::MultipartRequest { request, flags } => {
+            put_multipart_flags(out, *flags)?;
             request::put_request(out, request)
         }
-        Message::MultipartReply { reply, more } => {
-            put_more(out, *more)?;
+        Message::MultipartReply { reply, flags } => {
+            put_multipart_flags(out, *flags)?;
             reply::put_reply(out, reply)
         }
         Message::RoleRequest(role) | Message::RoleReply(role) => {
@@ -235,6 +236,13 @@ fn put_maps(out: &mut Printer<'_>, maps: &[TlvMap]) -> fmt::Result {
     Ok(())
 }
 
-fn put_more(out: &mut Printer<'_>, more: bool) -> fmt::Result {
-    if more { out.write_str(" flags=[more]") } else { Ok(()) }
+fn put_multipart_flags(out: &mut Printer<'_>, flags: MultipartFlags) -> fmt::Result {
+    let unknown = flags.0 & !MultipartFlags::MORE.0;
+    if flags.0 != 0 {
+        out.write_str(" flags=")?;
+    }
+    if flags.more() {
+        out.write_str("[more]")?;
+    }
+    if unknown == 0 { Ok(()) } else { write!(out, "[***unknown flags 0x{unknown:04x}***]") }
 }

@@ -109,10 +109,12 @@ fn put_body(out: &mut Writer, message: &Message) -> Result<u8, EncodeError> {
         Message::GroupMod(group_mod) => group::put_mod(out, group_mod).map(|()| GROUP_MOD)?,
         Message::PortMod(port_mod) => port::put_mod(out, port_mod).map(|()| PORT_MOD)?,
         Message::TableMod(table_mod) => table::put_mod(out, table_mod).map(|()| TABLE_MOD)?,
-        Message::MultipartRequest { request, more } => {
-            multipart::put_request(out, request, *more).map(|()| MULTIPART_REQUEST)?
+        Message::MultipartRequest { request, flags } => {
+            multipart::put_request(out, request, *flags).map(|()| MULTIPART_REQUEST)?
         }
-        Message::MultipartReply { reply, more } => multipart::put_reply(out, reply, *more).map(|()| MULTIPART_REPLY)?,
+        Message::MultipartReply { reply, flags } => {
+            multipart::put_reply(out, reply, *flags).map(|()| MULTIPART_REPLY)?
+        }
         Message::BarrierRequest => BARRIER_REQUEST,
         Message::BarrierReply => BARRIER_REPLY,
         Message::RoleRequest(role) => {
@@ -246,12 +248,12 @@ fn read_body(mut r: Reader<'_>, kind: u8, version: u8) -> Result<Message, Decode
         PORT_MOD => Message::PortMod(port::read_mod(r)?),
         TABLE_MOD => Message::TableMod(table::read_mod(r)?),
         MULTIPART_REQUEST => {
-            let (request, more) = multipart::read_request(r)?;
-            Message::MultipartRequest { request, more }
+            let (request, flags) = multipart::read_request(r)?;
+            Message::MultipartRequest { request, flags }
         }
         MULTIPART_REPLY => {
-            let (reply, more) = multipart::read_reply(r)?;
-            Message::MultipartReply { reply, more }
+            let (reply, flags) = multipart::read_reply(r)?;
+            Message::MultipartReply { reply, flags }
         }
         BARRIER_REQUEST => Message::BarrierRequest,
         BARRIER_REPLY => Message::BarrierReply,

@@ -5,7 +5,7 @@ use super::reader::Shape;
 use super::writer::Put;
 use super::{NICIRA, Reader, Writer, flow, group, meter, port, table};
 use crate::error::{DecodeError, EncodeError};
-use crate::multipart::{Desc, IpfixStats, MultipartReply, MultipartRequest};
+use crate::multipart::{Desc, IpfixStats, MultipartFlags, MultipartReply, MultipartRequest};
 use crate::port::PortNo;
 
 const DESC: u16 = 0;
@@ -31,11 +31,15 @@ const IPFIX_BRIDGE: u32 = 3;
 const IPFIX_FLOW: u32 = 4;
 
 /// Writes a request.
-pub(super) fn put_request(out: &mut Writer, request: &MultipartRequest, more: bool) -> Result<(), EncodeError> {
+pub(super) fn put_request(
+    out: &mut Writer,
+    request: &MultipartRequest,
+    flags: MultipartFlags,
+) -> Result<(), EncodeError> {
     use MultipartRequest::*;
     let start = out.len();
     out.u16(0);
-    out.u16(more.into());
+    out.u16(flags.0);
     out.zeros(4);
     let mut two = |kind: u16, (a, b): (u32, u32)| {
         out.u32(a);
@@ -73,17 +77,17 @@ pub(super) fn put_request(out: &mut Writer, request: &MultipartRequest, more: bo
     Ok(())
 }
 
-/// Reads type and flags, of which only "more" is defined.
-fn head(r: &mut Reader<'_>) -> Result<(u16, bool), DecodeError> {
+/// Reads type and flags.
+fn head(r: &mut Reader<'_>) -> Result<(u16, MultipartFlags), DecodeError> {
     let (kind, flags) = (r.u16()?, r.u16()?);
     r.skip(4)?;
-    Ok((kind, flags & 1 != 0))
+    Ok((kind, MultipartFlags(flags)))
 }
 
 /// Reads a request.
-pub(super) fn read_request(mut r: Reader<'_>) -> Result<(MultipartRequest, bool), DecodeError> {
+pub(super) fn read_request(mut r: Reader<'_>) -> Result<(MultipartRequest, MultipartFlags), DecodeError> {
     use MultipartRequest::*;
-    let (kind, more) = head(&mut r)?;
+    let (kind, flags) = head(&mut r)?;
     // What follows a request that has an end of its own would be lost.
     let end = match kind {
         DESC | TABLE_STATS | GROUP_FEATURES | METER_FEATURES | TABLE_DESC => 0,
@@ -117,7 +121,7 @@ pub(super) fn read_request(mut r: Reader<'_>) -> Result<(MultipartRequest, bool)
             _ => Opaque { kind, body: r.rest().to_vec() },
         },
     };
-    Ok((request, more))
+    Ok((request, flags))
 }
 
 /// The subtype of a multipart message of Nicira's, and its body.
@@ -155,11 +159,11 @@ fn repeat<T>(
 }
 
 /// Writes a reply.
-pub(super) fn put_reply(out: &mut Writer, reply: &MultipartReply, more: bool) -> Result<(), EncodeError> {
+pub(super) fn put_reply(out: &mut Writer, reply: &MultipartReply, flags: MultipartFlags) -> Result<(), EncodeError> {
     use MultipartReply::*;
     let start = out.len();
     out.u16(0);
-    out.u16(more.into());
+    out.u16(flags.0);
     out.zeros(4);
     let kind = match reply {
         Desc(desc) => put_desc(out, desc).map(|()| DESC)?,
@@ -210,9 +214,9 @@ pub(super) fn put_reply(out: &mut Writer, reply: &MultipartReply, more: bool) ->
 }
 
 /// Reads a reply.
-pub(super) fn read_reply(mut r: Reader<'_>) -> Result<(MultipartReply, bool), DecodeError> {
+pub(super) fn read_reply(mut r: Reader<'_>) -> Result<(MultipartReply, MultipartFlags), DecodeError> {
     use MultipartReply::*;
-    let (kind, more) = head(&mut r)?;
+    let (kind, flags) = head(&mut r)?;
     let reply = match kind {
         DESC => Desc(read_desc(r)?),
         FLOWS => Flows(list(r, flow::STATS, flow::read_stats)?),
@@ -237,7 +241,7 @@ pub(super) fn read_reply(mut r: Reader<'_>) -> Result<(MultipartReply, bool), De
             _ => Opaque { kind, body: r.rest().to_vec() },
         },
     };
-    Ok((reply, more))
+    Ok((reply, flags))
 }
 
 fn put_desc(out: &mut Writer, desc: &Desc) -> Result<(), EncodeError> {
