@@ -15,3 +15,4 @@ mod rows;
 mod server;
 mod standalone;
 mod tls;
+mod versions;
