@@ -151,14 +151,16 @@ impl Connection {
         let pending = Arc::new(Pending::new(options.event_buffer));
         let (outbox, queue) = Outbox::new(options.write_buffer);
         let writing = tokio::spawn(writer::run(write, queue, pending.clone()));
-        let reading = tokio::spawn(reader::run(
-            read,
-            reader::Context {
-                pending: pending.clone(),
-                outbox: outbox.clone(),
-                probe_interval: options.probe_interval,
-            },
-        ));
+        let context = reader::Context {
+            pending: pending.clone(),
+            outbox: outbox.clone(),
+            probe_interval: options.probe_interval,
+        };
+        let writer = writing.abort_handle();
+        let reading = tokio::spawn(async move {
+            reader::run(read, context).await;
+            writer.abort(); // It may wait for a switch that does not read any more.
+        });
         let tasks = [writing.abort_handle(), reading.abort_handle()];
         let connection = Connection { inner: Arc::new(Inner { pending, outbox, tasks }) };
         if options.packet_in2 {

@@ -247,6 +247,31 @@ async fn a_silent_switch_is_probed_and_then_given_up() {
     assert!(matches!(events.next().await, Err(EventError::Closed(Closed::Silent))));
 }
 
+/// A bundle of many megabytes that the switch does not read: the first await of room never ends by itself.
+fn stuck(connection: &Connection) -> tokio::task::JoinHandle<Result<(), BundleError>> {
+    let connection = connection.clone();
+    let messages = vec![Message::FlowMod(FlowMod::add(Flow::new(0))); 200_000];
+    tokio::spawn(async move { connection.bundle(messages).await })
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_room_is_told_when_the_connection_is_closed() {
+    let (connection, _switch) = pair().await;
+    let waiting = stuck(&connection);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    connection.close();
+    let ended = tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("it ends").unwrap();
+    assert!(matches!(ended, Err(BundleError::Request(RequestError::Closed(Closed::Here)))), "{ended:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_room_is_told_when_the_switch_is_silent() {
+    let (connection, _switch) = pair().await;
+    let waiting = stuck(&connection);
+    let ended = tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("it ends").unwrap();
+    assert!(matches!(ended, Err(BundleError::Request(RequestError::Closed(Closed::Silent)))), "{ended:?}");
+}
+
 #[tokio::test]
 async fn another_version_is_refused() {
     let (here, there) = tokio::io::duplex(1 << 10);

@@ -26,6 +26,13 @@ pub(super) struct Queue {
     room: Arc<Semaphore>,
 }
 
+impl Drop for Queue {
+    /// However the writing ends, also when its task is aborted: who waits for room waits no longer.
+    fn drop(&mut self) {
+        self.room.close();
+    }
+}
+
 /// The connection is closed.
 pub(super) struct QueueClosed;
 
@@ -64,6 +71,6 @@ pub(super) async fn run(mut stream: impl AsyncWrite + Unpin, mut queue: Queue, p
         }
         queue.room.add_permits(chunk.permits);
     }
-    queue.room.close();
+    drop(queue);
     let _ = stream.shutdown().await; // The stream may have failed already.
 }
