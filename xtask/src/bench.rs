@@ -7,6 +7,7 @@ mod flows;
 mod growth;
 mod memory;
 mod pods;
+mod policy;
 mod row;
 mod throughput;
 
@@ -21,7 +22,7 @@ use row::{Row, machine_line, table};
 /// Arguments of `cargo xtask bench`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only measurements whose name contains this: tcp, matrix, cni, flows, memory, growth.
+    /// Only measurements whose name contains this: tcp, matrix, cni, flows, memory, growth, policy.
     name: Option<String>,
     /// Writes the rows there as JSON.
     #[arg(long)]
@@ -42,6 +43,7 @@ const ALL: &[Measurement] = &[
     Measurement { name: "flows", about: "100,000 flows into a switch and back", run: flows::run },
     Measurement { name: "memory", about: "memory of agent and controller", run: memory::run },
     Measurement { name: "growth", about: "a pod start in clusters of 10 and 1,000 nodes", run: growth::run },
+    Measurement { name: "policy", about: "policy in a cluster of 10,000 pods, and of 100,000", run: policy::run },
 ];
 
 /// Measures and prints; keeps a complete run in docs/benchmarks.md.

@@ -46,6 +46,16 @@ impl Profile {
     }
 }
 
+/// Builds the measurement at scale, beside Weft, so that both share what they depend on; gives its path.
+///
+/// # Errors
+/// Something does not build.
+pub fn scale() -> Result<PathBuf> {
+    let command = format!("{} --quiet -p scale", Profile::Release.command());
+    step::shown(&mut step::cargo(&command)).context("building the measurement at scale")?;
+    Ok(Profile::Release.folder().join("scale"))
+}
+
 /// Builds every binary of Weft and gives their folder.
 ///
 /// # Errors

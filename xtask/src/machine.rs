@@ -21,6 +21,9 @@ pub const PLAYGROUND: &[Need] = &[
 /// For the tests in a playground, in addition.
 pub const TRAFFIC: &[Need] = &[("iperf3", "iperf3"), ("python3", "python3"), ("tcpdump", "tcpdump")];
 
+/// For the benchmark of policy, in addition: what stands beside it.
+pub const OVN: &[Need] = &[("ovn-northd", "ovn-central"), ("ovn-controller", "ovn-host")];
+
 /// For a virtual machine with a stock kernel.
 pub const VM: &[Need] =
     &[("qemu-system-x86_64", "qemu-system-x86"), ("busybox", "busybox-static"), ("modprobe", "kmod")];

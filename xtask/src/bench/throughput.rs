@@ -132,13 +132,13 @@ impl Drop for End {
     }
 }
 
-const SERVE: [&str; 2] = ["iperf3", "-s"];
+pub(super) const SERVE: [&str; 2] = ["iperf3", "-s"];
 
 /// A server that ends with its owner.
-struct Server(Child);
+pub(super) struct Server(Child);
 
 impl Server {
-    fn start(mut command: Command) -> Result<Server> {
+    pub(super) fn start(mut command: Command) -> Result<Server> {
         Ok(Server(command.stdout(Stdio::null()).spawn()?))
     }
 }
@@ -151,7 +151,7 @@ impl Drop for Server {
 }
 
 /// Mbit/s that a server receives from a client in some place.
-fn iperf(client: impl Fn(&[&str]) -> Command, target: &str) -> Result<f64> {
+pub(super) fn iperf(client: impl Fn(&[&str]) -> Command, target: &str) -> Result<f64> {
     let call = ["iperf3", "-J", "-t", SECONDS, "-O", "1", "-c", target];
     // A server that was just started needs a moment to listen; until then it refuses.
     let mut result = step::quiet(&mut client(&call));
