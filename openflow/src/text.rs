@@ -1,7 +1,7 @@
 //! The text of `ovs-ofctl`: what it prints for flows, groups, meters and their parts, to the letter.
 //!
 //! [`std::fmt::Display`] prints numbers, as `ovs-ofctl --no-names -O OpenFlow15 dump-flows --no-stats` does. With
-//! [`Printable::named`] and a [`Names`] ports and tables get names, as with `--names`.
+//! [`Printable::named`] and a [`Names`] ports and tables get names, as with `--names`; [`Numbers`] reads them again.
 
 mod action;
 mod flow;
@@ -10,10 +10,12 @@ mod learn;
 mod matching;
 mod message;
 mod meter;
+mod numbers;
 mod parse;
 mod value;
 
 pub use message::Printed;
+pub use numbers::Numbers;
 pub use parse::{ParseError, parse_actions};
 
 use crate::port::PortNo;

@@ -8,11 +8,13 @@ use rust_openflow::action::{Ct, Learn, LearnDst, LearnSpec, LearnSrc, Nat};
 use rust_openflow::connection::{BundleError, Event, Options};
 use rust_openflow::group::{Group, GroupKind};
 use rust_openflow::packet::PacketOut;
+use rust_openflow::text::Numbers;
 use rust_openflow::tlv::{TlvCommand, TlvMap, TlvTableMod};
 use rust_openflow::{
     Action, Bucket, Connection, Field, Flow, FlowMod, GroupMod, Match, Message, Meter, MeterBand, MeterBandKind,
     MeterFlags, MeterMod, PortNo,
 };
+use std::process::Command;
 use vswitch::Vswitch;
 
 async fn connect(switch: &Vswitch) -> Connection {
@@ -152,4 +154,39 @@ async fn port_changes_are_events() {
             break;
         }
     }
+}
+
+/// What `ovs-ofctl --names` prints of a switch is read as what the switch has.
+#[tokio::test]
+async fn a_dump_with_names_is_read_as_the_flows_that_the_switch_has() {
+    let Some(switch) = Vswitch::start("names") else { return };
+    let connection = connect(&switch).await;
+    switch.vsctl(&[
+        "--",
+        "--id=@t",
+        "create",
+        "Flow_Table",
+        "name=\"Spoof Guard\"",
+        "--",
+        "set",
+        "bridge",
+        "br0",
+        "flow_tables:5=@t",
+    ]);
+    switch.vsctl(&["add-port", "br0", "pod-web", "--", "set", "interface", "pod-web", "type=dummy"]);
+    let actions = [Action::output(PortNo(1)), Action::output(PortNo(3)), Action::resubmit(5)];
+    let flow = actions.into_iter().fold(Flow::new(5).matching(Match::new().in_port(PortNo(3))), Flow::action);
+    let goto = Flow::new(1).matching(Match::new().ipv4()).goto_table(5);
+    connection.bundle(vec![FlowMod::add(flow).into(), FlowMod::add(goto).into()]).await.unwrap();
+    let ports = connection.ports().await.unwrap().into_iter().map(|port| (port.name, port.port)).collect();
+    let numbers = Numbers { ports, tables: [("Spoof Guard".to_owned(), 5)].into() };
+    let args = ["-O", "OpenFlow15", "--names", "--no-stats", "dump-flows"];
+    let dump = Command::new("ovs-ofctl").args(args).arg(format!("unix:{}", switch.path("br0.mgmt"))).output().unwrap();
+    let dump = String::from_utf8(dump.stdout).unwrap();
+    assert!(dump.contains("\"pod-web\"") && dump.contains("Spoof Guard"), "{dump}");
+    let lines = dump.lines().filter(|line| line.contains("actions="));
+    let read: Vec<_> = lines.map(|line| Flow::parse_named(line, &numbers).unwrap()).collect();
+    let have: Vec<_> = connection.flows().await.unwrap().into_iter().map(|stats| stats.flow).collect();
+    assert_eq!(read, have);
+    assert_eq!(have.len(), 2);
 }

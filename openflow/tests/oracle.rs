@@ -4,8 +4,10 @@
 mod recording;
 
 use recording::records;
-use rust_openflow::text::Printed;
-use rust_openflow::{Flow, FlowCommand, FlowMod, GroupCommand, GroupMod, Message, MeterCommand, MeterMod, ParseError};
+use rust_openflow::text::{Names, Numbers, Printable, Printed};
+use rust_openflow::{
+    Flow, FlowCommand, FlowMod, GroupCommand, GroupMod, Message, MeterCommand, MeterMod, ParseError, PortNo,
+};
 
 /// Fails with the first few of what went wrong, and how many did.
 fn report(what: &str, total: usize, wrong: &[String]) {
@@ -117,6 +119,63 @@ fn text_is_read_to_the_bytes_of_ovs_ofctl() {
     }
     assert!(total > 5000, "only {total} texts");
     report("texts are read wrongly", total, &wrong);
+}
+
+/// A name for every port and table: plain ones and some that need quotes.
+struct All {
+    numbers: Numbers,
+    ports: Vec<String>,
+    tables: Vec<String>,
+}
+
+impl All {
+    fn new() -> All {
+        let odd = |kind: &str, n: usize| match n % 3 {
+            0 => format!("{kind}{n}"),
+            1 => format!("{kind}-{n}"),
+            _ => format!("{kind}({n}) \"a\\\\b\", =:[]"),
+        };
+        let ports: Vec<_> = (0..70_000).map(|n| odd("port", n)).collect();
+        let tables: Vec<_> = (0..255).map(|n| odd("table", n)).collect();
+        let numbers = Numbers {
+            ports: ports.iter().cloned().zip((0..).map(PortNo)).collect(),
+            tables: tables.iter().cloned().zip(0..).collect(),
+        };
+        All { numbers, ports, tables }
+    }
+}
+
+impl Names for All {
+    fn port(&self, port: PortNo) -> Option<&str> {
+        self.ports.get(port.0 as usize).map(String::as_str)
+    }
+
+    fn table(&self, table: u8) -> Option<&str> {
+        self.tables.get(usize::from(table)).map(String::as_str)
+    }
+}
+
+#[test]
+fn names_that_are_printed_are_read_as_their_numbers() {
+    let all = All::new();
+    let (mut total, mut wrong) = (0, Vec::new());
+    for record in records() {
+        for bytes in &record.messages {
+            let (named, plain) = match Message::decode(bytes) {
+                Ok((_, Message::FlowMod(m))) => (m.flow.named(&all).to_string(), m.flow.to_string()),
+                Ok((_, Message::GroupMod(m))) => (m.group.named(&all).to_string(), m.group.to_string()),
+                _ => continue,
+            };
+            total += usize::from(named != plain);
+            let have = all.numbers.apply(&named);
+            // Table 0 is told only where it has a name.
+            if have.replacen("table=0, ", "", 1) != plain {
+                wrong.push(format!("[{}] {named}\n  have {have}\n  want {plain}", record.area));
+            }
+        }
+    }
+    assert!(total > 1000, "only {total} texts with names");
+    report("names are read wrongly", total, &wrong);
 }
 
 #[test]
