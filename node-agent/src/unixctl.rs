@@ -15,6 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(8);
 /// No answer is near this.
 const LARGEST: u64 = 64 << 20;
 
+/// Stops the threads that judge cached flows anew, empties the cache, and starts them again: 0.7 ms where the cache is small.
+const FORGET: &str = "upcall/enable-megaflows";
+
 #[derive(Debug, Deserialize)]
 struct Reply {
     result: Option<String>,
@@ -23,12 +26,16 @@ struct Reply {
 
 /// Forgets all flows that the datapath has in its cache: the next packets are judged anew.
 ///
-/// The userspace datapath of Open vSwitch 3.1 finds the cached flow that it has to change by the packet, not by its id. Where two
-/// of them overlap, as that of a packet that was admitted and the wider one of those that are refused, it changes the wrong one,
+/// The userspace datapath of Open vSwitch up to 3.1.2 finds the cached flow that it has to change by the packet, not by its id. Where
+/// two of them overlap, as that of a packet that was admitted and the wider one of those that are refused, it changes the wrong one,
 /// and the other goes on as before, for as long as packets use it: what policy refuses would pass. So with that datapath the
 /// cache is emptied after every change.
+///
+/// `revalidator/purge` would be the name for it, but up to 3.1.3 that does not wait for the threads that are just judging cached flows
+/// anew: one may put back what it judged by the tables of before, or free what the purge frees. This command, which changes nothing
+/// else where megaflows are in use, stops them first, and cannot be left half done.
 pub async fn forget_cached_flows(rundir: &Path) -> Result<()> {
-    call(rundir, "revalidator/purge", &[]).await.map(drop)
+    call(rundir, FORGET, &[]).await.map(drop)
 }
 
 /// Runs a command of the ovs-vswitchd that runs with this folder; what it prints.
@@ -115,13 +122,16 @@ mod tests {
         });
         let result = forget_cached_flows(folder.path()).await.map_err(|error| error.to_string());
         assert_eq!(result, expect.map_err(str::to_owned));
-        assert!(server.await.expect("it ran").contains("revalidator/purge"));
+        assert!(server.await.expect("it ran").contains(FORGET));
     }
 
     #[tokio::test]
     async fn the_switch_is_asked_and_its_answer_read() {
         check(r#"{"error":null,"id":0,"result":""}"#, Ok(())).await;
-        check(r#"{"error":"not a valid command","id":0,"result":null}"#, Err("revalidator/purge: not a valid command"))
-            .await;
+        check(
+            r#"{"error":"not a valid command","id":0,"result":null}"#,
+            Err("upcall/enable-megaflows: not a valid command"),
+        )
+        .await;
     }
 }

@@ -98,6 +98,50 @@ fn tcp_flows_between_pods_on_one_node_and_across_nodes() {
     }
 }
 
+/// A source port that was reset a moment ago, five times over; and a datagram to a port where nobody listens.
+const AGAIN: &str = "import socket,struct,sys
+family = socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET
+for n in range(5):
+    s = socket.socket(family)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+    s.settimeout(30)
+    s.bind(('', 40000))
+    s.connect((sys.argv[1], 4000))
+    s.recv(9)
+    s.close()
+    print('connected')
+s = socket.socket(family, socket.SOCK_DGRAM)
+s.settimeout(30)
+s.connect((sys.argv[1], 4001))
+s.send(b'anybody?')
+try:
+    s.recv(9)
+except ConnectionRefusedError:
+    print('refused')";
+
+/// Open vSwitch 3.1.0 with its userspace datapath does not survive a translation that changes nothing and is used again.
+#[test]
+fn a_host_that_uses_a_source_port_again_reaches_pods_of_other_nodes() {
+    let play = ready();
+    let serve = "import socket,sys\ns=socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET)\n\
+                 s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\ns.bind((sys.argv[1], 4000))\ns.listen()\nprint('up', flush=True)\n\
+                 for n in range(5):\n c=s.accept()[0]\n c.sendall(b'x')\n c.close()";
+    for address in play.addresses("shop/c") {
+        let mut serving = play.command(&["exec", "shop/c", "--", "timeout", "120", "python3", "-c", serve, &address]);
+        let mut serving = serving.stdout(std::process::Stdio::piped()).spawn().expect("the server starts");
+        let mut up = String::new();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(serving.stdout.take().expect("piped")), &mut up)
+            .expect("the server says it is up");
+        let said = play.command(&["node", "node1", "--", "timeout", "120", "python3", "-c", AGAIN, &address]).output();
+        let said = said.expect("the client runs");
+        let expect = format!("{}refused\n", "connected\n".repeat(5));
+        assert_eq!(text(&said.stdout), expect, "{address}: {}\n{}", text(&said.stderr), play.logs());
+        drop(serving.kill());
+        drop(serving.wait());
+    }
+}
+
 /// Bytes that a client receives from a server in a pod, over TCP.
 fn transfer(play: &Play, server: &str, client: &str, address: &str) -> usize {
     let serve = "import socket,sys\ns=socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET)\n\
