@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use pipeline::{Changes, Cookie};
+use api::node::Encapsulation;
+use pipeline::{Changes, Cookie, tunnel};
 use rust_openflow::connection::{Address, Connection, Event, EventError, Options};
 use rust_openflow::message::Message;
 use rust_openflow::monitor::{FlowMonitorRequest, FlowUpdate};
@@ -65,7 +66,7 @@ pub struct PuntedPacket {
 pub struct TunnelEnd {
     /// Its address.
     pub address: IpAddr,
-    /// Number of the virtual network.
+    /// The VNI: as it came in.
     pub vni: u32,
 }
 
@@ -192,14 +193,17 @@ impl Handle {
     }
 
     /// Sends a packet of this node through the tunnel to another node's pod.
-    pub async fn tunnel_out(&self, packet: Vec<u8>, to: TunnelEnd, port: u32) {
-        let identity = u128::from(api::node::IDENTITY_REMOTE_NODE);
-        // Each encapsulation carries one of the two, and has no room for the other.
+    pub async fn tunnel_out(&self, packet: Vec<u8>, to: TunnelEnd, port: u32, encapsulation: Encapsulation) {
+        let identity = api::node::IDENTITY_REMOTE_NODE;
+        let vni = match encapsulation {
+            Encapsulation::Vxlan => tunnel::vxlan(tunnel::of_vxlan(to.vni).0, identity),
+            _ => to.vni,
+        };
+        // VXLAN has no room for the option, and does not mind it.
         let actions = [
             tunnel_destination(to.address),
-            Action::set(Field::TunId, to.vni.into()),
-            Action::set(Field::TunMetadata0, identity),
-            Action::set(Field::TunGbpId, identity),
+            Action::set(Field::TunId, vni.into()),
+            Action::set(Field::TunMetadata0, identity.into()),
             Action::output(PortNo(port)),
         ];
         if let Err(error) = self.connection.packet_out(PacketOut::new(packet, actions)).await {

@@ -24,6 +24,7 @@ pub mod simulate;
 pub mod table;
 pub mod tables;
 pub mod tally;
+pub mod tunnel;
 
 pub use cookie::{Cookie, Kind, Subject};
 pub use diff::{Changes, FlowChange, GroupChange};

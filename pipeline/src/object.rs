@@ -51,7 +51,7 @@ impl Network {
 pub enum Encapsulation {
     /// Geneve, with the sender's identity in an option of its header.
     Geneve,
-    /// VXLAN, with the sender's identity, 16 bits, in the extension for group policy.
+    /// VXLAN, with the sender's identity, 16 bits, in the VNI beside the network.
     Vxlan,
 }
 

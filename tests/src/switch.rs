@@ -96,7 +96,6 @@ impl Switch {
         for Port { name, number, kind } in ports {
             let tunnel = match *kind {
                 "dummy" => "",
-                "vxlan" => " options:remote_ip=flow options:key=flow options:csum=true options:exts=gbp",
                 _ => " options:remote_ip=flow options:key=flow options:csum=true",
             };
             let port = format!(

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use api::node::Config;
 use ipnetwork::IpNetwork;
 use pipeline::Punt;
 use tracing::debug;
@@ -27,9 +28,10 @@ impl Agent {
         let Some(handle) = self.flows.handle.clone() else { return };
         self.metrics.refused.inc();
         let (port, tunnel) = (packet.port, packet.tunnel);
+        let encapsulation = self.state.config().map(Config::encapsulation).unwrap_or_default();
         tokio::spawn(async move {
             match tunnel {
-                Some(end) => handle.tunnel_out(frame, end, port).await,
+                Some(end) => handle.tunnel_out(frame, end, port, encapsulation).await,
                 None => handle.packet_out(frame, port).await,
             }
         });

@@ -7,9 +7,10 @@ use super::Ground;
 use crate::cookie::Kind;
 use crate::family::{Family, number};
 use crate::flow::Draft;
-use crate::object::{Encapsulation, Network, Pod, Subnet};
+use crate::object::{Network, Pod, Subnet};
 use crate::register::{self as reg, source};
 use crate::table::{Band, Miss, Rule, Status, Table, Verdict};
+use crate::tunnel;
 use api::node::{IDENTITY_HOST, IDENTITY_WORLD};
 use rust_openflow::Field;
 
@@ -22,15 +23,7 @@ pub static TABLE: Table = Table {
     miss: Miss::Drop,
     reads: &[],
     writes: &[&reg::SOURCE_CLASS, &reg::DEFAULT_NETWORK, &reg::SOURCE_IDENTITY, &reg::ZONE, &reg::NETWORK],
-    matches: &[
-        Field::InPort,
-        Field::EthType,
-        Field::Ipv4Src,
-        Field::Ipv6Src,
-        Field::TunId,
-        Field::TunGbpId,
-        Field::TunMetadata0,
-    ],
+    matches: &[Field::InPort, Field::EthType, Field::Ipv4Src, Field::Ipv6Src, Field::TunId, Field::TunMetadata0],
     rewrites: &[],
     next: &[&super::spoof_guard::TABLE],
     rules: &[&POD_PORT, &HOST_ADDRESS, &HOST_FORWARDED, &TUNNEL_NETWORK],
@@ -106,13 +99,9 @@ pub fn network(subnet: &Subnet, ground: &Ground) -> Vec<Draft> {
         let draft = TUNNEL_NETWORK
             .draft(&network.subject())
             .test(Field::InPort, port.into())
-            .test(Field::TunId, network.vni.into())
             .set(&reg::SOURCE_CLASS, source::TUNNEL);
-        let draft = match ground.config.encapsulation {
-            Encapsulation::Geneve => draft.copy(Field::TunMetadata0.range(0, 31), reg::SOURCE_IDENTITY.bits()),
-            Encapsulation::Vxlan => draft.copy(Field::TunGbpId, reg::SOURCE_IDENTITY.field.range(0, 15)),
-        };
-        drafts.push(enter(draft, network));
+        let draft = tunnel::enters(draft, ground.config.encapsulation, network.vni);
+        drafts.extend(draft.map(|draft| enter(draft, network)));
     }
     drafts
 }

@@ -9,11 +9,11 @@ use super::ct_state::{state, with_state};
 use crate::cookie::{Kind, Subject};
 use crate::family::Family;
 use crate::flow::{Draft, IcmpKind, mac};
-use crate::object::Encapsulation;
 use crate::punt;
 use crate::register::{self as reg, destination, source};
 use crate::table::{Band, Miss, Rule, Status, Table, Verdict};
-use api::node::{IDENTITY_HOST, IDENTITY_REMOTE_NODE};
+use crate::tunnel::{self, Sender};
+use api::node::IDENTITY_HOST;
 use rust_openflow::{Action, Field, PortNo};
 
 /// The table.
@@ -42,7 +42,6 @@ pub static TABLE: Table = Table {
         Field::NdOptionsType,
         Field::NdTll,
         Field::TunId,
-        Field::TunGbpId,
         Field::TunMetadata0,
     ],
     next: &[],
@@ -194,27 +193,15 @@ pub fn base(ground: &Ground) -> Vec<Draft> {
     }
     if let Some(port) = ground.tunnel {
         let host = to(&TUNNEL_FROM_HOST, destination::TUNNEL).when(&reg::SOURCE_IDENTITY, IDENTITY_HOST.into());
-        drafts.extend([(host, true), (to(&TUNNEL, destination::TUNNEL), false)].map(|(draft, from_host)| {
-            let draft = draft.copy(reg::NETWORK.bits(), Field::TunId.range(0, 23));
-            identify(draft, ground.config.encapsulation, from_host).output(PortNo(port))
-        }));
+        let leaves = |draft, sender| tunnel::leaves(draft, ground.config.encapsulation, sender);
+        drafts.push(leaves(host, Sender::Host).output(PortNo(port)));
+        drafts.push(leaves(to(&TUNNEL, destination::TUNNEL), Sender::Identity).output(PortNo(port)));
         let draft = back(&TUNNEL_BACK, source::TUNNEL, destination::TUNNEL);
-        let draft = draft.copy(reg::NETWORK.bits(), Field::TunId.range(0, 23));
-        drafts.push(identify(draft, ground.config.encapsulation, false).output(PortNo::IN_PORT));
+        drafts.push(leaves(draft, Sender::Identity).output(PortNo::IN_PORT));
         drafts.extend(Family::BOTH.map(|family| {
             let draft = to(&OVERSIZED, destination::TUNNEL).when(&reg::OVERSIZED, 1).family(family);
             draft.action(Action::Meter(punt::METER)).controller(punt::oversized(ground.mtu))
         }));
     }
     drafts
-}
-
-/// Writes who sent the packet into the tunnel header.
-fn identify(draft: Draft, encapsulation: Encapsulation, from_host: bool) -> Draft {
-    match encapsulation {
-        Encapsulation::Vxlan if from_host => draft.write(Field::TunGbpId, IDENTITY_REMOTE_NODE.into()),
-        Encapsulation::Vxlan => draft.copy(reg::SOURCE_IDENTITY.field.range(0, 15), Field::TunGbpId),
-        Encapsulation::Geneve if from_host => draft.write(Field::TunMetadata0, IDENTITY_REMOTE_NODE.into()),
-        Encapsulation::Geneve => draft.copy(reg::SOURCE_IDENTITY.bits(), Field::TunMetadata0.range(0, 31)),
-    }
 }

@@ -54,6 +54,13 @@ fn cases_that_are_made_hold_for_real_packets() {
     run("geneve", &made);
 }
 
+/// Identities of 16 bits, in the VNI: every fourth case.
+#[test]
+fn cases_hold_for_real_packets_over_vxlan() {
+    let every_fourth: Vec<Case> = written().into_iter().step_by(4).collect();
+    run("vxlan", &every_fourth);
+}
+
 #[test]
 fn the_world_that_comes_in_by_another_node_is_judged_by_its_address() {
     let mut ends = Ends::up("geneve");

@@ -2,9 +2,9 @@
 
 use super::node::{self, GATEWAY_MAC, HOST_MAC, HOST_PORT, Node, STRAY_PORT, TUNNEL_PORT};
 use anyhow::{Context, Result, bail};
-use pipeline::simulate;
 use pipeline::simulate::text::STATES;
 use pipeline::tables::ct_state::{mark, state};
+use pipeline::{simulate, tunnel};
 use rust_openflow::Field;
 use serde::Deserialize;
 use std::net::IpAddr;
@@ -141,8 +141,11 @@ impl Packet {
                     let end: IpAddr = text.parse().with_context(|| format!("{text:?} ends no tunnel"))?;
                     anyhow::Ok(with_address(packet, end, v4, v6))
                 })?;
-                let identity = if node.encapsulation == "vxlan" { Field::TunGbpId } else { Field::TunMetadata0 };
-                let packet = packet.with(Field::TunId, self.vni.into()).with(identity, self.identity.into());
+                let packet = if node.encapsulation == "vxlan" {
+                    packet.with(Field::TunId, tunnel::vxlan(self.vni, self.identity).into())
+                } else {
+                    packet.with(Field::TunId, self.vni.into()).with(Field::TunMetadata0, self.identity.into())
+                };
                 return Ok(packet.with(Field::InPort, TUNNEL_PORT.into()));
             }
             pod => node.pod(pod)?.port.context("a pod with a port")?,

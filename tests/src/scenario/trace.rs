@@ -176,8 +176,7 @@ pub fn same_exit(exit: &str, emission: &Emission, node: &Node) -> Result<()> {
     Ok(())
 }
 
-/// What the tunnel's header has to hold. The group policy of VXLAN is not asked for: the native tunnels of Open vSwitch 3.1,
-/// which the dummy datapath uses, do not write it (the kernel's do).
+/// What the tunnel's header has to hold.
 fn header(packet: &Packet) -> Vec<String> {
     let end = match packet.get(Field::TunDst) {
         0 => value(Field::Ipv6Dst, packet.get(Field::TunIpv6Dst)),

@@ -5,7 +5,7 @@ use pipeline::cookie::Cookie;
 use pipeline::register::{self as reg, destination};
 use pipeline::simulate::{Emission, Hop, Outcome, Packet};
 use pipeline::tables::ct_state::state;
-use pipeline::{Punt, Realizer, explain, tables};
+use pipeline::{Punt, Realizer, explain, tables, tunnel};
 use rust_openflow::Field;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -85,8 +85,12 @@ fn tunnel(packet: &Packet) -> String {
         0 => Ipv6Addr::from(packet.get(Field::TunIpv6Dst)).to_string(),
         end => Ipv4Addr::from(end).to_string(),
     };
-    let (vni, identity) = (packet.get(Field::TunId), packet.get(Field::TunMetadata0).max(packet.get(Field::TunGbpId)));
-    format!("tunnel to {end}, network {vni}, identity {identity}")
+    // Scenarios number networks with 16 bits; who has no option of Geneve's and more in its VNI goes by VXLAN.
+    let (network, identity) = match (packet.get(Field::TunId) as u32, packet.get(Field::TunMetadata0) as u32) {
+        (vni, 0) if vni > 0xffff => tunnel::of_vxlan(vni),
+        said => said,
+    };
+    format!("tunnel to {end}, network {network}, identity {identity}")
 }
 
 /// Back to where it came from: by a service, or as an answer.

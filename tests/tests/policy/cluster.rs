@@ -72,7 +72,13 @@ impl Told {
 
 /// A network without anything in it.
 pub fn network() -> Network {
-    let config = json!({"defaultSubnet": {"cidrs": ["10.10.0.0/16", "fd00:10::/64"]}});
+    network_over("geneve")
+}
+
+/// The same with this encapsulation.
+pub fn network_over(encapsulation: &str) -> Network {
+    let subnet = json!({"cidrs": ["10.10.0.0/16", "fd00:10::/64"]});
+    let config = json!({"encapsulation": encapsulation, "defaultSubnet": subnet});
     Network::new(api::ControllerConfig::from_value(config).expect("a configuration"), 1).expect("a subnet")
 }
 

@@ -75,17 +75,31 @@ proptest! {
     /// 100,000 packets by default: 8 histories of 25 edits with 500 packets each.
     #[test]
     fn in_random_histories_the_flows_do_what_the_judge_says(seed in any::<u64>()) {
-        let (mut history, mut fabric) = (History::new(seed), Fabric::default());
-        for edit in 0..25 {
-            fabric.follow(&history.told.views);
-            if edit % 8 == 7 {
-                fabric.must_equal_from_nothing();
-            }
-            for packet in history.packets(500).into_iter().filter(|packet| packet.from != packet.to) {
-                agree(&mut fabric, &history.cluster, &packet);
-            }
-            history.edit();
+        agree_all_along(History::new(seed));
+    }
+}
+
+proptest! {
+    #![proptest_config(config(number("WEFT_POLICY_HISTORIES", 8).div_ceil(4)))]
+
+    /// The same with identities of 16 bits, in the VNI.
+    #[test]
+    fn in_random_histories_over_vxlan_the_flows_do_what_the_judge_says(seed in any::<u64>()) {
+        agree_all_along(History::over("vxlan", seed));
+    }
+}
+
+fn agree_all_along(mut history: History) {
+    let mut fabric = Fabric::default();
+    for edit in 0..25 {
+        fabric.follow(&history.told.views);
+        if edit % 8 == 7 {
+            fabric.must_equal_from_nothing();
         }
+        for packet in history.packets(500).into_iter().filter(|packet| packet.from != packet.to) {
+            agree(&mut fabric, &history.cluster, &packet);
+        }
+        history.edit();
     }
 }
 

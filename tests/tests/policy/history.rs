@@ -8,7 +8,7 @@ use logical::{Effects, Event, Name, Network, ObjectKey, Wait};
 use reference::{Cluster, Endpoint, Packet};
 use serde_json::{Value, json};
 
-use crate::cluster::{Told, facts, network, views};
+use crate::cluster::{Told, facts, network_over, views};
 
 /// A cluster, a controller that has followed every edit of it, and what nodes have been told on the way.
 pub struct History {
@@ -49,11 +49,16 @@ const PORT_NAMES: [&str; 2] = ["serve", "admin"];
 
 impl History {
     pub fn new(seed: u64) -> History {
+        History::over("geneve", seed)
+    }
+
+    /// A history of a cluster with this encapsulation.
+    pub fn over(encapsulation: &str, seed: u64) -> History {
         let cluster = Cluster { nodes: reference::cases::cluster().nodes, ..Cluster::default() };
         let mut history = History {
             cluster,
             told: Told { views: Default::default() },
-            network: network(),
+            network: network_over(encapsulation),
             random: Random(seed),
             unheard: BTreeMap::new(),
             waits: Vec::new(),

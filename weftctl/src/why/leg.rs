@@ -176,7 +176,7 @@ pub fn arrives(packet: &Packet, from: &Node, to: &Node) -> anyhow::Result<Packet
             inner.set(field, value);
         }
     }
-    for field in [Field::TunId, Field::TunGbpId, Field::TunMetadata0] {
+    for field in [Field::TunId, Field::TunMetadata0] {
         inner.set(field, packet.get(field));
     }
     let ends = [(config(from)?, Field::TunSrc, Field::TunIpv6Src), (config(to)?, Field::TunDst, Field::TunIpv6Dst)];
