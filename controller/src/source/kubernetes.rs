@@ -4,6 +4,8 @@
 //! generic watch for all kinds keeps the binary small. Lists are streamed where the API server can (WatchList), paged
 //! where it refuses.
 
+mod lean;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +19,7 @@ use serde_json::Value;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio_stream::wrappers::ReceiverStream;
 
+use self::lean::Lean;
 use super::{Cause, Change, Error, Key, Kind, Object, Source, Trouble, Write};
 use crate::backoff::Backoff;
 
@@ -80,7 +83,7 @@ impl Kubernetes {
 impl Source for Kubernetes {
     fn watch(&self, kind: Kind) -> BoxStream<'static, Change> {
         let (sender, receiver) = channel(WAITING);
-        let api = Api::all_with(self.client.clone(), &resource(kind));
+        let api: Api<Lean> = Api::all_with(self.client.clone(), &resource(kind));
         tokio::spawn(follow(kind, api, sender));
         ReceiverStream::new(receiver).boxed()
     }
@@ -111,7 +114,7 @@ async fn timed<T>(key: &Key, request: impl Future<Output = Result<T, Error>>) ->
 }
 
 /// Keeps a watch up until nobody listens.
-async fn follow(kind: Kind, api: Api<DynamicObject>, to: Sender<Change>) {
+async fn follow(kind: Kind, api: Api<Lean>, to: Sender<Change>) {
     let mut is_streaming = true;
     let mut backoff = Backoff::default();
     loop {
@@ -184,8 +187,8 @@ fn refuses_streaming(error: &watcher::Error) -> bool {
     }
 }
 
-fn change(kind: Kind, event: watcher::Event<DynamicObject>) -> Change {
-    let object = |object| object_of(kind, object);
+fn change(kind: Kind, event: watcher::Event<Lean>) -> Change {
+    let object = |object: Lean| seen(kind, object.value);
     let done = match event {
         watcher::Event::Init => Ok(Change::Listing),
         watcher::Event::InitDone => Ok(Change::Listed),
@@ -219,11 +222,18 @@ fn dynamic(object: Object) -> Result<DynamicObject, Error> {
         .map_err(|error| Error::Invalid { key, message: format!("its metadata is malformed: {error}") })
 }
 
-/// Lists leave `apiVersion` and `kind` of their items out; both are known.
 fn object_of(kind: Kind, mut object: DynamicObject) -> Result<Object, Error> {
-    object.types = Some(kube::api::TypeMeta { api_version: kind.api_version(), kind: kind.facts().name.to_owned() });
     object.metadata.managed_fields = None;
     let value = serde_json::to_value(object).map_err(|error| Error::Unavailable(error.to_string()))?;
+    seen(kind, value)
+}
+
+/// Lists leave `apiVersion` and `kind` of their items out; both are known.
+fn seen(kind: Kind, mut value: Value) -> Result<Object, Error> {
+    if let Value::Object(fields) = &mut value {
+        fields.insert("apiVersion".to_owned(), kind.api_version().into());
+        fields.insert("kind".to_owned(), kind.facts().name.into());
+    }
     Object::new(value).map_err(|error| Error::Unavailable(format!("the API server sent an odd object: {error}")))
 }
 
