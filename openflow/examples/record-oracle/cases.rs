@@ -27,7 +27,7 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
 }
 
 /// The lines of the file itself, to be recorded anew: they were made at random from `ovs-fields(7)` and `ovs-actions(7)`,
-/// without a look at the table of fields, and are those that this crate and `ovs-ofctl` read alike.
+/// without a look at the table of fields, and are those that this crate and `ovs-ofctl` read alike. What made them was not kept.
 pub fn wild(path: &str) -> Vec<Case> {
     let lines = std::fs::read_to_string(path).unwrap_or_default();
     let columns = lines.lines().filter_map(|line| line.split_once('\t'));
