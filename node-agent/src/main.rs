@@ -1,15 +1,19 @@
 //! `weft-agent`: see the library.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
 use weft_agent::args::{Args, Verb};
 use weft_agent::{run, uninstall};
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let filter = EnvFilter::try_from_env("WEFT_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).init();
+    let wanted = std::env::var("WEFT_LOG").unwrap_or_else(|_| "info".to_owned());
+    let filter: Targets =
+        wanted.parse().with_context(|| format!("WEFT_LOG={wanted} (write `info`, or `warn,ovsdb=debug`)"))?;
+    let lines = tracing_subscriber::fmt::layer().with_target(false).with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(lines).with(filter).init();
     // Two threads serve a node; each more costs memory for nothing.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -57,7 +57,30 @@ impl Made {
             }
         }
         made.doors = doors;
+        made.leave_own();
         made
+    }
+
+    /// Leaves out doors that are an endpoint's own address and port, as of an ingress controller in its host's network: who asks
+    /// there is to have that endpoint, and has it without translation. (One that changes nothing ends ovs-vswitchd 3.1.0.)
+    fn leave_own(&mut self) {
+        let key = |door: &Door, scope| SetKey {
+            protocol: door.protocol,
+            port: door.service_port,
+            family: Family::of(door.address),
+            scope,
+        };
+        let is_own = |sets: &BTreeMap<SetKey, Set>, door: &Door| {
+            let own = Target { address: door.address, port: door.port };
+            door.scopes().any(|scope| sets.get(&key(door, scope)).is_some_and(|set| set.targets.contains(&own)))
+        };
+        let count = self.doors.len();
+        self.doors.retain(|door| !is_own(&self.sets, door));
+        if self.doors.len() < count {
+            let led_to: BTreeSet<SetKey> =
+                self.doors.iter().flat_map(|door| door.scopes().map(|scope| key(door, scope))).collect();
+            self.sets.retain(|key, _| led_to.contains(key));
+        }
     }
 
     /// What becomes of who asks at a door.
