@@ -99,6 +99,7 @@ fn rows(weft: &Value, centre: &Value, ovn: &ovn::Figures) -> Result<Vec<Row>> {
     let slowest = events.iter().filter_map(|(what, ms)| Some((what, ms.as_f64()?))).max_by(|a, b| a.1.total_cmp(&b.1));
     let (slowest, event_ms) = slowest.context("no event was measured")?;
     let (join, plug) = (worst("peer_join_worst_ms")?, worst("pod_in_force_worst_ms")?);
+    let why: Vec<&str> = weft["life"]["why"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let life = |field: &str| figure(weft, &format!("/life/{field}"));
     Ok(vec![
         row(about("policy.flows", "flows", "≤ 2,000", NODE.to_owned()), worst("flows")?, "OVN", Some(ovn.flows)),
@@ -189,10 +190,11 @@ fn rows(weft: &Value, centre: &Value, ovn: &ovn::Figures) -> Result<Vec<Row>> {
                 "flows",
                 "0",
                 format!(
-                    "a Deployment from 20 to 40 pods among 500, on the {} nodes without new ones; on those with {}; {} flows on a node",
+                    "a Deployment from 20 to 40 pods among 500, on the {} nodes without new ones; on those with {}; {} flows on a node{}",
                     life("nodes_elsewhere")?,
                     life("flow_mods_on_hosts")?,
-                    life("flows")?
+                    life("flows")?,
+                    if why.is_empty() { String::new() } else { format!("; changed by {}", why.join(", ")) }
                 ),
             ),
             life("scaled_flow_mods_elsewhere")?,
