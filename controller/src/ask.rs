@@ -127,13 +127,10 @@ impl Asks {
         policies.iter_mut().for_each(|policy| known.realization.fill(policy, known.sessions));
         let nodes: BTreeSet<String> =
             policies.iter().flat_map(|policy| &policy.nodes).map(|node| node.node.clone()).collect();
-        let question = Question::Policies { policy: named.map(str::to_owned) };
-        let asked: Vec<_> =
-            nodes.iter().filter_map(|node| Some((node.clone(), self.send(node, &question, known)?))).collect();
+        let nodes = nodes.into_iter().collect();
+        let answers = self.ask_each(nodes, &Question::Policies { policy: named.map(str::to_owned) }, known);
         tokio::spawn(async move {
-            let all =
-                join_all(asked.into_iter().map(|(node, answer)| async { (node.clone(), wait(node, answer).await) }));
-            for (node, answer) in all.await {
+            for (node, answer) in answers.await {
                 add_counters(&mut policies, &node, answer);
             }
             let _ = reply.send(Answer::Policies(policies));
@@ -143,14 +140,10 @@ impl Asks {
     /// Services with the connections to them that nodes track.
     fn services(&mut self, named: Option<&str>, reply: oneshot::Sender<Answer>, known: &mut Known) {
         let mut services = known.network.services(named);
-        let question = Question::Connections { service: named.map(str::to_owned) };
         let nodes: Vec<String> = known.sessions.connected_nodes().iter().map(ToString::to_string).collect();
-        let asked: Vec<_> =
-            nodes.iter().filter_map(|node| Some((node.clone(), self.send(node, &question, known)?))).collect();
+        let answers = self.ask_each(nodes, &Question::Connections { service: named.map(str::to_owned) }, known);
         tokio::spawn(async move {
-            let all =
-                join_all(asked.into_iter().map(|(node, answer)| async { (node.clone(), wait(node, answer).await) }));
-            for (node, answer) in all.await {
+            for (node, answer) in answers.await {
                 add_connections(&mut services, &node, answer);
             }
             let _ = reply.send(Answer::Services(services));
@@ -169,11 +162,10 @@ impl Asks {
         let pods = known.network.addresses().into_iter().filter(|used| used.state == "pod");
         let pods: HashMap<String, String> =
             pods.map(|used| (used.address, format!("{}/{}", used.namespace, used.name))).collect();
-        let asked: Vec<_> =
-            nodes.iter().filter_map(|node| Some((node.clone(), self.send(node, question, known)?))).collect();
+        let answers = self.ask_each(nodes, question, known);
         tokio::spawn(async move {
             let mut all = Vec::new();
-            for answer in join_all(asked.into_iter().map(|(node, answer)| wait(node, answer))).await {
+            for (_, answer) in answers.await {
                 // One agent that does not answer does not hide what others saw.
                 if let Answer::Drops(drops) = answer {
                     all.extend(drops.into_iter().map(|dropped| named(dropped, &pods)));
@@ -182,6 +174,18 @@ impl Asks {
             all.sort_by_key(|dropped| dropped.time);
             let _ = reply.send(Answer::Drops(all));
         });
+    }
+
+    /// Asks the agents of nodes at once; what each has answered, without those that are not connected.
+    fn ask_each(
+        &mut self,
+        nodes: Vec<String>,
+        question: &Question,
+        known: &mut Known,
+    ) -> impl Future<Output = Vec<(String, Answer)>> + Send + use<> {
+        let sent = |node: String| Some((self.send(&node, question, known)?, node));
+        let asked: Vec<_> = nodes.into_iter().filter_map(sent).collect();
+        join_all(asked.into_iter().map(|(answer, node)| async { (node.clone(), wait(node, answer).await) }))
     }
 
     /// Sends a question to a node's agent; `None` where none is connected.

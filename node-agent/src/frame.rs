@@ -2,10 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use pipeline::object::Protocol;
+
 const ETHERNET: usize = 14;
-const TCP: u8 = 6;
-const UDP: u8 = 17;
-const SCTP: u8 = 132;
 
 /// What a frame says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +31,7 @@ impl Frame {
         };
         let bare = Frame { kind, addresses: None, protocol: 0, ports: None };
         let Some((addresses, protocol, payload)) = ip else { return Some(bare) };
-        let has_ports = matches!(protocol, TCP | UDP | SCTP);
+        let has_ports = Protocol::of(protocol.into()).is_some();
         let ports = payload.filter(|_| has_ports).and_then(|payload| Some((word(payload, 0)?, word(payload, 2)?)));
         Some(Frame { addresses: Some(addresses), protocol, ports, ..bare })
     }
@@ -43,11 +42,8 @@ impl Frame {
             (0x0806, ..) => "ARP".to_owned(),
             (kind, None, _) => format!("{kind:#06x}"),
             (_, _, 1) => "ICMP".to_owned(),
-            (_, _, TCP) => "TCP".to_owned(),
-            (_, _, UDP) => "UDP".to_owned(),
             (_, _, 58) => "ICMPv6".to_owned(),
-            (_, _, SCTP) => "SCTP".to_owned(),
-            (_, _, other) => other.to_string(),
+            (_, _, other) => Protocol::of(other.into()).map_or_else(|| other.to_string(), |known| known.to_string()),
         }
     }
 }

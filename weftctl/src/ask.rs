@@ -66,8 +66,14 @@ impl Whom {
             match ask_controller(endpoint, pki, question).await {
                 Ok(Answer::Status(nodes)) => statuses.push(nodes),
                 Ok(Answer::Drops(more)) => drops.get_or_insert_default().extend(more),
-                Ok(Answer::Services(more)) => add_services(services.get_or_insert_default(), more),
-                Ok(Answer::Policies(more)) => add_policies(policies.get_or_insert_default(), more),
+                Ok(Answer::Services(more)) => {
+                    let name = |one: &ServiceUse| (one.namespace.clone(), one.name.clone());
+                    add(services.get_or_insert_default(), more, name, ServiceUse::merge);
+                }
+                Ok(Answer::Policies(more)) => {
+                    let name = |one: &PolicyUse| (one.namespace.clone(), one.name.clone());
+                    add(policies.get_or_insert_default(), more, name, PolicyUse::merge);
+                }
                 // An agent is connected to one of the controllers: another may know.
                 Ok(answer @ (Answer::Error(_) | Answer::Cookie(None))) => refused = Some(answer),
                 Ok(answer) => return Ok(answer),
@@ -104,24 +110,12 @@ fn merged(answers: Vec<Vec<NodeStatus>>) -> Vec<NodeStatus> {
     nodes.into_values().collect()
 }
 
-/// Each controller knows the policies, and the counters of the nodes whose agents are connected to it.
-fn add_policies(known: &mut Vec<PolicyUse>, more: Vec<PolicyUse>) {
-    for policy in more {
-        let same = |own: &&mut PolicyUse| own.namespace == policy.namespace && own.name == policy.name;
-        match known.iter_mut().find(same) {
-            Some(own) => own.merge(policy),
-            None => known.push(policy),
-        }
-    }
-}
-
-/// Each controller knows the Services, and the connections of the nodes whose agents are connected to it.
-fn add_services(known: &mut Vec<ServiceUse>, more: Vec<ServiceUse>) {
-    for service in more {
-        let same = |own: &&mut ServiceUse| own.namespace == service.namespace && own.name == service.name;
-        match known.iter_mut().find(same) {
-            Some(own) => own.merge(service),
-            None => known.push(service),
+/// Each controller knows all of them, and what the nodes have counted whose agents are connected to it.
+fn add<T>(known: &mut Vec<T>, more: Vec<T>, name: impl Fn(&T) -> (String, String), merge: impl Fn(&mut T, T)) {
+    for one in more {
+        match known.iter_mut().find(|own| name(own) == name(&one)) {
+            Some(own) => merge(own, one),
+            None => known.push(one),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Where a Service is asked for, and what becomes of those who ask.
 
-use super::Scope;
+use super::{Scope, SetKey};
+use crate::family::Family;
 use crate::object::Protocol;
 use std::net::IpAddr;
 
@@ -24,6 +25,11 @@ pub struct Door {
 }
 
 impl Door {
+    /// The endpoint set that those get who get this scope.
+    pub fn key(&self, scope: Scope) -> SetKey {
+        SetKey { protocol: self.protocol, port: self.service_port, family: Family::of(self.address), scope }
+    }
+
     /// Which endpoints those get who ask here.
     pub fn scopes(&self) -> impl Iterator<Item = Scope> + use<> {
         [Some(self.inside), self.outside.map(|outside| outside.scope)].into_iter().flatten()

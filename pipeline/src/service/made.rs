@@ -64,29 +64,22 @@ impl Made {
     /// Leaves out doors that are an endpoint's own address and port, as of an ingress controller in its host's network: who asks
     /// there is to have that endpoint, and has it without translation. (One that changes nothing ends ovs-vswitchd 3.1.0.)
     fn leave_own(&mut self) {
-        let key = |door: &Door, scope| SetKey {
-            protocol: door.protocol,
-            port: door.service_port,
-            family: Family::of(door.address),
-            scope,
-        };
         let is_own = |sets: &BTreeMap<SetKey, Set>, door: &Door| {
             let own = Target { address: door.address, port: door.port };
-            door.scopes().any(|scope| sets.get(&key(door, scope)).is_some_and(|set| set.targets.contains(&own)))
+            door.scopes().any(|scope| sets.get(&door.key(scope)).is_some_and(|set| set.targets.contains(&own)))
         };
         let count = self.doors.len();
         self.doors.retain(|door| !is_own(&self.sets, door));
         if self.doors.len() < count {
             let led_to: BTreeSet<SetKey> =
-                self.doors.iter().flat_map(|door| door.scopes().map(|scope| key(door, scope))).collect();
+                self.doors.iter().flat_map(|door| door.scopes().map(|scope| door.key(scope))).collect();
             self.sets.retain(|key, _| led_to.contains(key));
         }
     }
 
     /// What becomes of who asks at a door.
     pub fn outcome(&self, door: &Door, scope: Scope) -> Outcome {
-        let family = Family::of(door.address);
-        let key = SetKey { protocol: door.protocol, port: door.service_port, family, scope };
+        let key = door.key(scope);
         match self.sets.get(&key) {
             Some(set) => Outcome::Endpoint(set.id),
             None if self.elsewhere.contains(&key) => Outcome::NoneHere,
@@ -98,10 +91,7 @@ impl Made {
     pub fn datagrams(&self) -> BTreeMap<(Protocol, Target), BTreeSet<Target>> {
         let doors = self.doors.iter().filter(|door| door.protocol != Protocol::Tcp);
         let behind = |door: &Door| {
-            let family = Family::of(door.address);
-            let sets = door.scopes().filter_map(|scope| {
-                self.sets.get(&SetKey { protocol: door.protocol, port: door.service_port, family, scope })
-            });
+            let sets = door.scopes().filter_map(|scope| self.sets.get(&door.key(scope)));
             let targets = sets.flat_map(|set| set.targets.iter().copied()).collect();
             ((door.protocol, Target { address: door.address, port: door.port }), targets)
         };
