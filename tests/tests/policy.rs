@@ -25,6 +25,7 @@ use std::net::IpAddr;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use reference::{Endpoint, Packet, Question, Side, judge};
+use tests::property::number;
 
 use self::cluster::Told;
 use self::history::History;
@@ -84,7 +85,7 @@ fn of_every_case_of_the_table_nodes_are_told_what_the_judge_says() {
 
 /// How many histories: `PROPTEST_CASES`, or what some seconds allow.
 fn histories() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|number| number.parse().ok()).unwrap_or(24)
+    number("PROPTEST_CASES", 24)
 }
 
 proptest! {

@@ -16,8 +16,8 @@ use std::net::IpAddr;
 use pipeline::Punt;
 use pipeline::simulate::{Choice, Emission, Outcome, Packet};
 use proptest::prelude::*;
-use proptest::test_runner::FileFailurePersistence;
 use reference::service::{Answer, Client, ask};
+use tests::property::{config, number};
 use tests::scenario::{self, trace};
 use tests::switch::{Port, Switch};
 
@@ -107,22 +107,8 @@ fn answer(node: &mut Node, question: &Question, (sent, left): (&Packet, &Packet)
     assert_eq!(node.way(*port, packet), node.entrance(question), "the answer to {question:?}: {outcome:?}");
 }
 
-fn number(variable: &str, default: u32) -> u32 {
-    std::env::var(variable).ok().and_then(|number| number.parse().ok()).unwrap_or(default)
-}
-
-fn config(cases: u32) -> ProptestConfig {
-    let seeds = FileFailurePersistence::Direct("tests/services/seeds.txt");
-    ProptestConfig {
-        cases,
-        failure_persistence: Some(Box::new(seeds)),
-        max_shrink_iters: 0,
-        ..ProptestConfig::default()
-    }
-}
-
 proptest! {
-    #![proptest_config(config(number("WEFT_SERVICE_HISTORIES", 8)))]
+    #![proptest_config(config(number("WEFT_SERVICE_HISTORIES", 8), "tests/services/seeds.txt"))]
 
     /// Some 30,000 packets by default: 8 histories of 25 edits, with 100 questions each.
     #[test]

@@ -4,8 +4,8 @@
 //! made. A pod's packet to itself never leaves it, so none is asked about.
 
 use proptest::prelude::*;
-use proptest::test_runner::FileFailurePersistence;
 use reference::{Packet, judge};
+use tests::property::{config, number};
 use tests::scenario::{self, trace};
 use tests::switch::{Port, Switch};
 
@@ -55,22 +55,8 @@ fn of_every_case_of_the_table_the_flows_do_what_the_judge_says() {
     assert!(asked >= 48);
 }
 
-fn number(variable: &str, default: u32) -> u32 {
-    std::env::var(variable).ok().and_then(|number| number.parse().ok()).unwrap_or(default)
-}
-
-fn config(cases: u32) -> ProptestConfig {
-    let seeds = FileFailurePersistence::Direct("tests/policy/flows-seeds.txt");
-    ProptestConfig {
-        cases,
-        failure_persistence: Some(Box::new(seeds)),
-        max_shrink_iters: 0,
-        ..ProptestConfig::default()
-    }
-}
-
 proptest! {
-    #![proptest_config(config(number("WEFT_POLICY_HISTORIES", 8)))]
+    #![proptest_config(config(number("WEFT_POLICY_HISTORIES", 8), "tests/policy/flows-seeds.txt"))]
 
     /// 100,000 packets by default: 8 histories of 25 edits with 500 packets each.
     #[test]
@@ -80,7 +66,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(config(number("WEFT_POLICY_HISTORIES", 8).div_ceil(4)))]
+    #![proptest_config(config(number("WEFT_POLICY_HISTORIES", 8).div_ceil(4), "tests/policy/flows-seeds.txt"))]
 
     /// The same with identities of 16 bits, in the VNI.
     #[test]

@@ -3,8 +3,8 @@
 //! of after; so what both let pass is never lost, and what both refuse never passes.
 
 use proptest::prelude::*;
-use proptest::test_runner::FileFailurePersistence;
 use reference::{Packet, Side, judge};
+use tests::property::config;
 
 use crate::history::History;
 use crate::reader;
@@ -48,12 +48,7 @@ impl Watched {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: super::histories(),
-        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/policy/stages-seeds.txt"))),
-        max_shrink_iters: 0,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(config(super::histories(), "tests/policy/stages-seeds.txt"))]
 
     /// Edits are of policies and labels; who is there stays, so that each packet has a before and an after.
     #[test]
