@@ -15,7 +15,8 @@ pub struct Here {
     pub zone: Place,
 }
 
-/// The endpoints of a family that a port has, each once: of several that say the same address and port the best.
+/// The endpoints of a family that a port has, each once: of several that say the same address and port the best, and of equals,
+/// whose hints may differ, the first.
 fn known<'a>(
     slices: impl IntoIterator<Item = &'a Slice>,
     port: &ServicePort,

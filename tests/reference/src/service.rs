@@ -171,10 +171,13 @@ fn answer(
 
 type Known = BTreeMap<(IpAddr, u16), Endpoint>;
 
-/// Every endpoint of a port and family, once; one that is ready goes before another of its address.
+/// Every endpoint of a port and family, once; one that is ready goes before another of its address, and of equals, whose hints
+/// may differ, that of the slice with the first name.
 fn endpoints(all: &Services, service: &Service, port: &ServicePort, ipv6: bool) -> Known {
     let mut known = Known::new();
-    for slice in &all.slices {
+    let mut slices: Vec<&EndpointSlice> = all.slices.iter().collect();
+    slices.sort_by_key(|slice| &slice.metadata.name);
+    for slice in slices {
         let labels = slice.metadata.labels.clone().unwrap_or_default();
         let is_of = slice.metadata.namespace == service.metadata.namespace
             && labels.get("kubernetes.io/service-name") == service.metadata.name.as_ref()
