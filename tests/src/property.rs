@@ -1,4 +1,4 @@
-//! How much a property test does, and where the seeds of its failures are kept.
+//! How much a property test does, and where the seeds of its failures are kept. Where it begins says `.cargo/config.toml`.
 
 use proptest::test_runner::{Config, FileFailurePersistence};
 
