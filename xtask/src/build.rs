@@ -56,6 +56,16 @@ pub fn scale() -> Result<PathBuf> {
     Ok(Profile::Release.folder().join("scale"))
 }
 
+/// Builds the CNI plugin once more, linked statically: it is copied to hosts, whatever libraries these have.
+///
+/// # Errors
+/// It does not build.
+pub fn plugin(profile: Profile) -> Result<()> {
+    let release = if profile == Profile::Release { "--release" } else { "" };
+    let command = format!("rustc --quiet {release} -p cni --bin weft-cni -- -C target-feature=+crt-static");
+    step::shown(&mut step::cargo(&command)).context("building the plugin")
+}
+
 /// Builds every binary of Weft and gives their folder.
 ///
 /// # Errors

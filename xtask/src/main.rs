@@ -1,9 +1,10 @@
-//! The developer's commands: play, test, bench, cluster, generate.
+//! The developer's commands: play, test, bench, cluster, image, generate.
 
 mod bench;
 mod build;
 mod cluster;
 mod generate;
+mod image;
 mod machine;
 mod play;
 mod step;
@@ -27,6 +28,8 @@ enum Command {
     Generate(generate::Args),
     /// A real Kubernetes cluster in network namespaces: etcd, API server, scheduler, kubelets, with Weft as its network.
     Cluster(cluster::Args),
+    /// Makes the container image: Weft and Open vSwitch, the same bytes each time, without a container engine.
+    Image(image::Args),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Cluster(args) => cluster::run(args),
+        Command::Image(args) => image::run(&args),
     };
     // For people: the sentence and its causes, not where in this program it was made.
     done.map_or_else(
