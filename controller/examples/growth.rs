@@ -124,6 +124,7 @@ async fn start(memory: &Memory, pki: &Pki) -> Result<SocketAddr> {
         agents,
         health: TcpListener::bind("127.0.0.1:0").await?,
         candidate,
+        installed: None,
     };
     tokio::spawn(run::serve(setup, std::future::pending()));
     Ok(address)

@@ -67,6 +67,10 @@ pub struct Run {
     /// Namespace of the lease.
     #[arg(long, value_name = "NAMESPACE", default_value = "weft-system", env = "WEFT_NAMESPACE")]
     pub namespace: String,
+    /// Installed in the cluster by Weft's manifest: the authority is the Secret weft-authority, agents get their certificates here, by
+    /// the token of their pod, and find authority and controllers in the ConfigMap weft-controllers.
+    #[arg(long, conflicts_with = "objects", env = "WEFT_INSTALLED")]
+    pub installed: bool,
 }
 
 /// Options of `certificate`.

@@ -16,8 +16,8 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, bail};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
 use rustls::server::WebPkiClientVerifier;
 use rustls_pki_types::pem::PemObject as _;
@@ -31,6 +31,8 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 const CA_LIFE: Duration = DAY.saturating_mul(3650);
 const CLIENT_LIFE: Duration = DAY.saturating_mul(365);
 const SERVER_LIFE: Duration = DAY.saturating_mul(30);
+/// Life of a certificate that an agent has asked for; it asks again after half of it.
+pub const ENROLLED_LIFE: Duration = Duration::from_secs(6 * 3600);
 /// How often the server's certificate is looked at: made anew when this is a third of its life, read when the file is newer.
 const RENEWAL: Duration = Duration::from_secs(600);
 /// Clocks of a cluster differ: certificates are valid from this long ago.
@@ -78,16 +80,33 @@ pub struct Identity {
     pub key: String,
 }
 
+/// Until when a certificate is valid; `None` if it cannot be read.
+pub fn expiry(der: &CertificateDer<'_>) -> Option<SystemTime> {
+    let (_, certificate) = x509_parser::parse_x509_certificate(der).ok()?;
+    let seconds = certificate.validity().not_after.timestamp().try_into().ok()?;
+    Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+}
+
+/// Which clients are let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Clients {
+    /// Those with a certificate of the authority.
+    Known,
+    /// Also those without any, who can do nothing but ask for one. A certificate of another authority is refused.
+    Enrolling,
+}
+
 /// The folder with the certificate authority.
 #[derive(Debug, Clone)]
 pub struct Pki {
     folder: PathBuf,
+    clients: Clients,
 }
 
 impl Pki {
     /// Opens the folder and makes the certificate authority, unless there is one or the operator has brought certificates.
     pub fn open(folder: impl Into<PathBuf>) -> anyhow::Result<Self> {
-        let pki = Pki { folder: folder.into() };
+        let pki = Pki { folder: folder.into(), clients: Clients::Known };
         fs::create_dir_all(&pki.folder).with_context(|| format!("making the folder {}", pki.folder.display()))?;
         let lock_path = pki.folder.join(".lock");
         if pki.folder.join("ca.crt").exists() {
@@ -98,13 +117,15 @@ impl Pki {
         lock.lock().with_context(|| format!("locking {}", lock_path.display()))?;
         // Another replica may have made it while this one waited for the lock.
         if !pki.folder.join("ca.crt").exists() {
-            let ca = new_authority()?;
-            store(&pki.folder.join("ca.key"), ca.key().serialize_pem().as_bytes(), 0o600)?;
-            // Written last: where it is, the key is.
-            store(&pki.folder.join("ca.crt"), ca.pem().as_bytes(), 0o644)?;
+            keep_authority(&pki.folder, &new_authority()?)?;
             info!(folder = %pki.folder.display(), "certificate authority made");
         }
         Ok(pki)
+    }
+
+    /// The same, for a server that also lets in who has no certificate yet.
+    pub fn enrolling(self) -> Self {
+        Pki { clients: Clients::Enrolling, ..self }
     }
 
     /// The certificates that are trusted, as PEM.
@@ -114,24 +135,30 @@ impl Pki {
 
     /// Makes a certificate.
     pub fn issue(&self, subject: &Subject) -> anyhow::Result<Identity> {
-        let path = self.folder.join("ca.key");
-        let key = read(&path).context("certificates are made with the authority's key, which is not here")?;
-        let key = KeyPair::from_pem(&key).with_context(|| format!("reading {}", path.display()))?;
-        let issuer = Issuer::from_ca_cert_pem(&self.authority()?, key)
-            .with_context(|| format!("reading {}", self.folder.join("ca.crt").display()))?;
+        let issuer = self.issuer()?;
         let is_server = *subject == Subject::Server;
         let names = if is_server { vec![SERVER_NAME.to_owned(), "localhost".to_owned()] } else { Vec::new() };
-        let mut params = CertificateParams::new(names)?;
-        params.distinguished_name.push(DnType::CommonName, subject.common_name());
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = match is_server {
-            true => vec![ExtendedKeyUsagePurpose::ServerAuth],
-            false => vec![ExtendedKeyUsagePurpose::ClientAuth],
-        };
+        let mut params = parameters(subject, names)?;
         valid_for(&mut params, if is_server { SERVER_LIFE } else { CLIENT_LIFE });
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &issuer)?;
         Ok(Identity { certificate: certificate.pem(), key: key.serialize_pem() })
+    }
+
+    /// Makes a short-lived certificate for the key of a signing request (PEM). What else the request says is not looked at.
+    pub fn sign(&self, request: &str, subject: &Subject) -> anyhow::Result<String> {
+        let request = CertificateSigningRequestParams::from_pem(request).context("reading the signing request")?;
+        let mut params = parameters(subject, Vec::new())?;
+        valid_for(&mut params, ENROLLED_LIFE);
+        Ok(params.signed_by(&request.public_key, &self.issuer()?)?.pem())
+    }
+
+    fn issuer(&self) -> anyhow::Result<Issuer<'static, KeyPair>> {
+        let path = self.folder.join("ca.key");
+        let key = read(&path).context("certificates are made with the authority's key, which is not here")?;
+        let key = KeyPair::from_pem(&key).with_context(|| format!("reading {}", path.display()))?;
+        Issuer::from_ca_cert_pem(&self.authority()?, key)
+            .with_context(|| format!("reading {}", self.folder.join("ca.crt").display()))
     }
 
     /// Makes a certificate and stores `ca.crt`, `tls.crt` and `tls.key` in a folder.
@@ -157,7 +184,11 @@ impl Pki {
         for certificate in certificates(&self.authority()?)? {
             roots.add(certificate).context("ca.crt holds no certificate authority")?;
         }
-        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build()?;
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone());
+        let verifier = match self.clients {
+            Clients::Known => verifier.build()?,
+            Clients::Enrolling => verifier.allow_unauthenticated().build()?,
+        };
         let identity = self.server_identity()?;
         let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).context("reading the server's key")?;
         let mut config = rustls::ServerConfig::builder_with_provider(provider)
@@ -241,13 +272,39 @@ async fn keep_fresh(tls: Weak<ServerTls>) {
     }
 }
 
-fn new_authority() -> anyhow::Result<CertifiedIssuer<'static, KeyPair>> {
+/// Makes a certificate authority.
+pub fn new_authority() -> anyhow::Result<Identity> {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, "weft-ca");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     valid_for(&mut params, CA_LIFE);
-    Ok(CertifiedIssuer::self_signed(params, KeyPair::generate()?)?)
+    let made = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+    Ok(Identity { certificate: made.pem(), key: made.key().serialize_pem() })
+}
+
+/// Stores an authority in a folder, where it is not there already; says whether it was not.
+pub fn keep_authority(folder: &Path, authority: &Identity) -> anyhow::Result<bool> {
+    let is = |name: &str, content: &str| fs::read_to_string(folder.join(name)).is_ok_and(|now| now == content);
+    if is("ca.key", &authority.key) && is("ca.crt", &authority.certificate) {
+        return Ok(false);
+    }
+    fs::create_dir_all(folder).with_context(|| format!("making the folder {}", folder.display()))?;
+    store(&folder.join("ca.key"), authority.key.as_bytes(), 0o600)?;
+    // Written last: where it is, the key is.
+    store(&folder.join("ca.crt"), authority.certificate.as_bytes(), 0o644)?;
+    Ok(true)
+}
+
+fn parameters(subject: &Subject, names: Vec<String>) -> anyhow::Result<CertificateParams> {
+    let mut params = CertificateParams::new(names)?;
+    params.distinguished_name.push(DnType::CommonName, subject.common_name());
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = match *subject == Subject::Server {
+        true => vec![ExtendedKeyUsagePurpose::ServerAuth],
+        false => vec![ExtendedKeyUsagePurpose::ClientAuth],
+    };
+    Ok(params)
 }
 
 fn valid_for(params: &mut CertificateParams, life: Duration) {

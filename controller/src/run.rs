@@ -17,6 +17,7 @@ use crate::apply::{Ends, Writer};
 use crate::args;
 use crate::controller::{Clock, Controller, Hands};
 use crate::event::Event;
+use crate::installed::Installed;
 use crate::lease::{self, Candidate, Tenure, Times};
 use crate::metrics::Metrics;
 use crate::notice::Recorder;
@@ -45,19 +46,28 @@ pub struct Setup {
     pub health: TcpListener,
     /// Who it is among the replicas.
     pub candidate: Candidate,
+    /// Its place in the cluster, where it was installed there.
+    pub installed: Option<Installed>,
 }
 
 /// Runs until a signal says stop.
 pub async fn run(options: args::Run) -> anyhow::Result<()> {
     let config = read_config(options.config.as_deref())?;
-    let pki = Pki::open(&options.pki)?;
     let agents = bind(options.listen).await?;
     let health = health::bind(options.health).await?;
     let replica = options.replica.clone().unwrap_or_else(replica_name);
-    let source = open_source(&options).await?;
+    let (source, installed) = open_source(&options).await?;
+    let pki = match &installed {
+        Some(installed) => {
+            let pki = installed.authority().await?;
+            Installed::operator(&pki, &options.pki.with_file_name("operator"))?;
+            pki
+        }
+        None => Pki::open(&options.pki)?,
+    };
     let candidate = Candidate { namespace: options.namespace, replica, times: Times::default() };
     info!(replica = candidate.replica, listen = %options.listen, health = %options.health, "starting");
-    serve(Setup { source, config, pki, agents, health, candidate }, stop_signal()).await
+    serve(Setup { source, config, pki, agents, health, candidate, installed }, stop_signal()).await
 }
 
 /// `weft-controller certificate`.
@@ -98,7 +108,11 @@ pub async fn serve(setup: Setup, stop: impl Future<Output = ()>) -> anyhow::Resu
     let candidate = setup.candidate;
     // Dropped with this future, whatever ends it: nothing of a controller outlives its loop.
     let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
-    tasks.spawn(serve::serve(setup.agents, tls, serve::Shared { events, metrics: metrics.clone() }));
+    let enrollment = setup.installed.as_ref().map(|installed| installed.enrollment(&setup.pki));
+    tasks.spawn(serve::serve(setup.agents, tls, serve::Shared { events, metrics: metrics.clone(), enrollment }));
+    if let Some(installed) = setup.installed {
+        tasks.spawn(installed.keep(setup.pki, tenure.clone()));
+    }
     tasks.spawn(health::serve(setup.health, metrics, is_ready));
     tasks.spawn(seek(source.clone(), candidate.clone(), tenure_sender));
 
@@ -135,13 +149,16 @@ async fn until(due: Option<tokio::time::Instant>) {
     }
 }
 
-async fn open_source(options: &args::Run) -> anyhow::Result<Arc<dyn Source>> {
-    Ok(match (&options.objects, &options.state) {
-        (Some(objects), Some(state)) => {
-            Arc::new(Directory::open(Folders { objects: objects.clone(), state: state.clone() }).await?)
-        }
-        _ => Arc::new(Kubernetes::connect(options.kubeconfig.as_deref()).await?),
-    })
+/// Where objects come from, and the place in the cluster of who was installed there.
+async fn open_source(options: &args::Run) -> anyhow::Result<(Arc<dyn Source>, Option<Installed>)> {
+    if let (Some(objects), Some(state)) = (&options.objects, &options.state) {
+        let folders = Folders { objects: objects.clone(), state: state.clone() };
+        return Ok((Arc::new(Directory::open(folders).await?), None));
+    }
+    let kubernetes = Kubernetes::connect(options.kubeconfig.as_deref()).await?;
+    let place = || Installed::new(kubernetes.client(), &options.namespace, options.listen.port(), &options.pki);
+    let installed = options.installed.then(place);
+    Ok((Arc::new(kubernetes), installed))
 }
 
 fn read_config(path: Option<&Path>) -> anyhow::Result<ControllerConfig> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use api::inspect;
@@ -18,9 +18,11 @@ use tonic::transport::server::{Server, TcpConnectInfo, TlsConnectInfo};
 use tonic::{Request, Response, Status, Streaming};
 use tracing::{debug, warn};
 
+use crate::enroll::{Enrolling, Enrollment};
 use crate::event::{Event, FromAgent, SessionId, ToAgent};
 use crate::metrics::Metrics;
-use crate::pki::{ServerTls, Subject};
+use crate::pki::{self, ServerTls, Subject};
+use crate::rpc::enrollment_server::EnrollmentServer;
 use crate::rpc::node_state_server::{NodeState, NodeStateServer};
 use crate::rpc::operator_server::{Operator, OperatorServer};
 
@@ -30,6 +32,8 @@ const GREETING: Duration = Duration::from_secs(10);
 const KEEPALIVE: Duration = Duration::from_secs(5);
 /// The largest message that is read: a Hello of a node with very many objects.
 const LARGEST: usize = 64 << 20;
+/// The largest message that is read of a client without a certificate: a token and a key.
+const LARGEST_REQUEST: usize = 32 << 10;
 
 /// What the services share.
 #[derive(Clone)]
@@ -38,18 +42,25 @@ pub struct Shared {
     pub events: Sender<Event>,
     /// Numbers.
     pub metrics: Arc<Metrics>,
+    /// Where agents get their certificates, if it is from here.
+    pub enrollment: Option<Arc<Enrollment>>,
 }
 
 /// Serves on a listener for ever.
 pub async fn serve(listener: TcpListener, tls: Arc<ServerTls>, shared: Shared) -> anyhow::Result<()> {
     let (sender, connections) = channel(16);
     tokio::spawn(accept(listener, tls, sender, shared.metrics.clone()));
+    let enrolling = shared.enrollment.clone().map(|enrollment| {
+        let enrolling = Enrolling { enrollment, metrics: shared.metrics.clone() };
+        EnrollmentServer::new(enrolling).max_decoding_message_size(LARGEST_REQUEST)
+    });
     let services = Services { shared, sessions: Arc::default() };
     Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .add_service(NodeStateServer::new(services.clone()).max_decoding_message_size(LARGEST))
         .add_service(OperatorServer::new(services))
+        .add_optional_service(enrolling)
         .serve_with_incoming(ReceiverStream::new(connections).map(Ok::<_, std::io::Error>))
         .await
         .context("serving agents")
@@ -83,6 +94,12 @@ async fn accept(listener: TcpListener, tls: Arc<ServerTls>, to: Sender<TlsStream
     }
 }
 
+/// Who calls, and until when the certificate says so.
+struct Caller {
+    subject: Subject,
+    until: SystemTime,
+}
+
 #[derive(Clone)]
 struct Services {
     shared: Shared,
@@ -90,11 +107,13 @@ struct Services {
 }
 
 impl Services {
-    fn caller<T>(&self, request: &Request<T>) -> Result<Subject, Status> {
+    fn caller<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
         let info = request.extensions().get::<TlsConnectInfo<TcpConnectInfo>>();
         let certificates = info.and_then(TlsConnectInfo::peer_certs);
-        let subject = certificates.as_deref().and_then(|chain| chain.first()).and_then(Subject::of_certificate);
-        subject.ok_or_else(|| {
+        let caller = certificates.as_deref().and_then(|chain| chain.first()).and_then(|certificate| {
+            Some(Caller { subject: Subject::of_certificate(certificate)?, until: pki::expiry(certificate)? })
+        });
+        caller.ok_or_else(|| {
             self.shared.metrics.refused_clients.inc();
             Status::unauthenticated("the certificate names neither weft-node:NAME nor weft-operator")
         })
@@ -122,13 +141,13 @@ impl NodeState for Services {
         let Some(Message::Hello(hello)) = first.and_then(|message| message.message) else {
             return Err(Status::invalid_argument("the first message of a session is Hello"));
         };
-        if caller != Subject::Node(hello.node.clone()) {
+        if caller.subject != Subject::Node(hello.node.clone()) {
             let node = &hello.node;
             let message = format!(
                 "this certificate is not that of node {node:?}, which Hello names; one is made by: \
                  weft-controller certificate --pki DIR --node {node} --out DIR"
             );
-            return Err(self.refuse(&caller, message));
+            return Err(self.refuse(&caller.subject, message));
         }
         if hello.revision > u64::MAX / 2 {
             return Err(Status::invalid_argument("no controller has ever given such a revision"));
@@ -139,7 +158,9 @@ impl NodeState for Services {
         let opened = Event::Agent(id, FromAgent::Opened(Box::new(hello), want));
         let stopping = |_| Status::unavailable("this controller is stopping");
         self.shared.events.send(opened).await.map_err(stopping)?;
-        let stream = Stream { id, inbound, outbound: sender, wanted };
+        let left = caller.until.duration_since(SystemTime::now()).unwrap_or_default();
+        let until = tokio::time::Instant::now() + left;
+        let stream = Stream { id, inbound, outbound: sender, wanted, until };
         tokio::spawn(stream.run(self.shared.events.clone()));
         Ok(Response::new(ReceiverStream::new(receiver).boxed()))
     }
@@ -153,6 +174,8 @@ struct Stream {
     outbound: Sender<ToAgent>,
     /// The loop has something to say; closed when the loop wants the stream to end.
     wanted: Receiver<()>,
+    /// When the agent's certificate ends, and the stream with it: the agent comes back with its next one.
+    until: tokio::time::Instant,
 }
 
 impl Stream {
@@ -180,6 +203,7 @@ impl Stream {
                     Err(_) => break,
                 },
                 () = self.outbound.closed() => break,
+                () = tokio::time::sleep_until(self.until) => break,
             };
             if events.send(Event::Agent(self.id, told)).await.is_err() {
                 return;
@@ -194,8 +218,10 @@ impl Stream {
 impl Operator for Services {
     async fn ask(&self, request: Request<Question>) -> Result<Response<Answer>, Status> {
         let caller = self.caller(&request)?;
-        if caller != Subject::Operator {
-            return Err(self.refuse(&caller, "questions are for operators; this certificate is a node's".to_owned()));
+        if caller.subject != Subject::Operator {
+            return Err(
+                self.refuse(&caller.subject, "questions are for operators; this certificate is a node's".to_owned())
+            );
         }
         let question = request.into_inner();
         let asked: inspect::Question = serde_json::from_str(&question.json)

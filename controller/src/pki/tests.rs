@@ -66,6 +66,47 @@ fn keys_are_for_their_owner_alone() {
     }
 }
 
+#[test]
+fn a_signing_request_gets_a_certificate_for_its_key_and_the_subject_that_the_controller_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let pki = Pki::open(folder.path()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let mut wishes = CertificateParams::new(vec!["weft-controller".to_owned()]).unwrap();
+    wishes.distinguished_name.push(DnType::CommonName, "weft-operator");
+    let request = wishes.serialize_request(&key).unwrap().pem().unwrap();
+    let signed = pki.sign(&request, &Subject::Node("n1".to_owned())).unwrap();
+    let der = &certificates(&signed).unwrap()[0];
+    assert_eq!(Subject::of_certificate(der), Some(Subject::Node("n1".to_owned())));
+    let (_, parsed) = x509_parser::parse_x509_certificate(der).unwrap();
+    assert!(parsed.subject_alternative_name().unwrap().is_none(), "no name of its own");
+    assert!(parsed.basic_constraints().unwrap().is_none_or(|basic| !basic.value.ca), "no authority");
+    assert_eq!(parsed.public_key().subject_public_key.data.as_ref(), key.public_key_raw());
+    let left = expiry(der).unwrap().duration_since(SystemTime::now()).unwrap();
+    assert!(left <= ENROLLED_LIFE && left > ENROLLED_LIFE - Duration::from_secs(60), "{left:?}");
+    assert!(pki.sign("no request", &Subject::Operator).is_err());
+}
+
+#[test]
+fn who_has_no_certificate_is_let_in_only_where_certificates_are_given_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let pki = Pki::open(folder.path()).unwrap();
+    let meets = |pki: &Pki| {
+        let mut roots = rustls::RootCertStore::empty();
+        certificates(&pki.authority().unwrap()).unwrap().into_iter().for_each(|root| roots.add(root).unwrap());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let client =
+            rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        handshake(pki, Arc::new(client.with_root_certificates(roots).with_no_client_auth()))
+    };
+    assert!(meets(&pki).is_err());
+    assert_eq!(meets(&pki.clone().enrolling()), Ok(()));
+    let other = tempfile::tempdir().unwrap();
+    let stranger = Pki::open(other.path()).unwrap();
+    stranger.issue_into(&Subject::Node("n1".to_owned()), &other.path().join("n1")).unwrap();
+    fs::write(other.path().join("n1/ca.crt"), pki.authority().unwrap()).unwrap();
+    assert!(meet(&pki.enrolling(), &other.path().join("n1")).is_err(), "of another authority");
+}
+
 /// A client as agents and weftctl are: with the certificates of a folder.
 fn client(folder: &Path) -> Arc<rustls::ClientConfig> {
     let pem = |name: &str| read(&folder.join(name)).unwrap();
@@ -80,8 +121,12 @@ fn client(folder: &Path) -> Arc<rustls::ClientConfig> {
 
 /// Whether client and server take each other's certificates.
 fn meet(pki: &Pki, folder: &Path) -> Result<(), rustls::Error> {
+    handshake(pki, client(folder))
+}
+
+fn handshake(pki: &Pki, client: Arc<rustls::ClientConfig>) -> Result<(), rustls::Error> {
     let mut server = rustls::ServerConnection::new(pki.make_config(SystemTime::now()).unwrap().config)?;
-    let mut client = rustls::ClientConnection::new(client(folder), SERVER_NAME.try_into().unwrap())?;
+    let mut client = rustls::ClientConnection::new(client, SERVER_NAME.try_into().unwrap())?;
     while client.is_handshaking() || server.is_handshaking() {
         let mut wire = Vec::new();
         while client.wants_write() {

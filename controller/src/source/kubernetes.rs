@@ -48,6 +48,11 @@ impl Kubernetes {
         Ok(Kubernetes { client: Client::try_from(config).context("making a client of the Kubernetes API")? })
     }
 
+    /// The client behind it.
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
     fn api(&self, key: &Key) -> Api<DynamicObject> {
         let resource = resource(key.kind);
         match key.namespace.as_str() {

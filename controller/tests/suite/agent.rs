@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use api::node::agent_message::Message;
 use api::node::controller_message::Message as Told;
 use api::node::{Ack, AgentMessage, Answer, Delta, Held, Hello, Object, Port, Ports, Question};
-use controller::pki::{Pki, Subject};
+use controller::pki::{self, Pki, Subject};
 use controller::rpc::node_state_client::NodeStateClient;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -32,11 +32,21 @@ pub struct Agent {
 
 /// Connects with a certificate for a subject.
 pub async fn channel(address: SocketAddr, pki: &Pki, subject: &Subject) -> Result<Channel, tonic::transport::Error> {
-    let identity = pki.issue(subject).unwrap();
-    let tls = ClientTlsConfig::new()
+    channel_with(address, pki, Some(pki.issue(subject).unwrap())).await
+}
+
+/// Connects with a certificate, or without any.
+pub async fn channel_with(
+    address: SocketAddr,
+    pki: &Pki,
+    identity: Option<pki::Identity>,
+) -> Result<Channel, tonic::transport::Error> {
+    let mut tls = ClientTlsConfig::new()
         .ca_certificate(Certificate::from_pem(pki.authority().unwrap()))
-        .identity(Identity::from_pem(identity.certificate, identity.key))
         .domain_name("weft-controller");
+    if let Some(identity) = identity {
+        tls = tls.identity(Identity::from_pem(identity.certificate, identity.key));
+    }
     Endpoint::from_shared(format!("https://{address}")).unwrap().tls_config(tls)?.connect().await
 }
 
@@ -58,7 +68,31 @@ impl Agent {
         subject: &Subject,
         memory: Memory,
     ) -> Result<Self, Status> {
-        let channel = channel(address, pki, subject).await.map_err(|error| Status::unavailable(error.to_string()))?;
+        let channel = channel(address, pki, subject).await;
+        Agent::over(protocol, channel, memory).await
+    }
+
+    /// With a certificate that was given to it.
+    pub async fn connect_with(
+        address: SocketAddr,
+        pki: &Pki,
+        identity: pki::Identity,
+        memory: Memory,
+    ) -> Result<Self, Status> {
+        Agent::over(api::node::PROTOCOL, channel_with(address, pki, Some(identity)).await, memory).await
+    }
+
+    /// Without any.
+    pub async fn connect_without(address: SocketAddr, pki: &Pki, memory: Memory) -> Result<Self, Status> {
+        Agent::over(api::node::PROTOCOL, channel_with(address, pki, None).await, memory).await
+    }
+
+    async fn over(
+        protocol: u32,
+        channel: Result<Channel, tonic::transport::Error>,
+        memory: Memory,
+    ) -> Result<Self, Status> {
+        let channel = channel.map_err(|error| Status::unavailable(error.to_string()))?;
         let (to, said) = mpsc::channel(16);
         let held = memory.objects.values().map(|object| Held { key: object.key.clone(), digest: object.digest });
         let hello = Hello {

@@ -6,6 +6,7 @@
 
 mod agent;
 mod api_server;
+mod enrollment;
 mod errors;
 mod folders;
 mod replica;

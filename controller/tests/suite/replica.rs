@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use api::ControllerConfig;
 use api::inspect::{Answer, Question};
+use controller::installed::Installed;
 use controller::lease::{Candidate, Times};
-use controller::pki::{Pki, Subject};
+use controller::pki::{self, Pki, Subject};
 use controller::rpc::operator_client::OperatorClient;
 use controller::run::{self, Setup};
 use controller::source::Source;
@@ -39,13 +40,28 @@ impl Replica {
 
     /// One that seeks the lease of another namespace, so that two can lead at once.
     pub async fn seeking(namespace: &str, name: &str, source: Arc<dyn Source>, pki: &Pki) -> Self {
+        Replica::with(namespace, name, source, pki, None).await
+    }
+
+    /// One that was installed in the cluster.
+    pub async fn installed(name: &str, source: Arc<dyn Source>, pki: &Pki, place: Installed) -> Self {
+        Replica::with("weft-system", name, source, pki, Some(place)).await
+    }
+
+    async fn with(
+        namespace: &str,
+        name: &str,
+        source: Arc<dyn Source>,
+        pki: &Pki,
+        installed: Option<Installed>,
+    ) -> Self {
         let config = ControllerConfig { quiet_time: Duration::ZERO, ..ControllerConfig::default() };
         let agents = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let health_listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, health) = (agents.local_addr().unwrap(), health_listener.local_addr().unwrap());
         let times = Times { renew: Duration::from_millis(50), expiry: Duration::from_secs(2) };
         let candidate = Candidate { namespace: namespace.to_owned(), replica: name.to_owned(), times };
-        let setup = Setup { source, config, pki: pki.clone(), agents, health: health_listener, candidate };
+        let setup = Setup { source, config, pki: pki.clone(), agents, health: health_listener, candidate, installed };
         let task = tokio::spawn(async move { run::serve(setup, std::future::pending()).await.unwrap() });
         Replica { address, health, pki: pki.clone(), task }
     }
@@ -84,6 +100,13 @@ impl Replica {
         let text = self.metrics().await;
         let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
         value.unwrap_or_else(|| panic!("no {name} in {text}"))
+    }
+
+    /// A question with a certificate that is not an operator's.
+    pub async fn ask_with(&self, identity: pki::Identity) -> Result<(), tonic::Status> {
+        let channel = agent::channel_with(self.address, &self.pki, Some(identity)).await.unwrap();
+        let question = api::node::Question { id: 1, json: serde_json::to_string(&Question::Status).unwrap() };
+        crate::soon("an answer", OperatorClient::new(channel).ask(question)).await.map(drop)
     }
 
     pub async fn ask(&self, question: &Question) -> Answer {
