@@ -21,6 +21,24 @@ pub struct Args {
 pub enum Verb {
     /// Gives the uplink back and removes everything of Weft from this node; the agent must not run.
     Uninstall,
+    /// Puts the CNI plugins where the runtime finds them, each whole or not at all; as an init container does it.
+    PlacePlugins {
+        /// Folder with the plugins of the image.
+        #[arg(long, default_value = "/opt/cni/bin")]
+        from: PathBuf,
+        /// The runtime's folder. A plugin that is there and is not Weft's own stays as it is.
+        #[arg(long)]
+        to: PathBuf,
+    },
+    /// Makes Open vSwitch's database where there is none, and brings one of an older release to today's schema.
+    MakeDatabase {
+        /// The database.
+        #[arg(long, default_value = "/etc/openvswitch/conf.db")]
+        database: PathBuf,
+        /// The schema.
+        #[arg(long, default_value = "/usr/share/openvswitch/vswitch.ovsschema")]
+        schema: PathBuf,
+    },
 }
 
 /// How to run.
@@ -35,6 +53,13 @@ pub struct Run {
     /// Folder with ca.crt, tls.crt and tls.key.
     #[arg(long, env = "WEFT_PKI", default_value = "/etc/weft/pki", global = true)]
     pub pki: PathBuf,
+    /// Folder with token, ca.crt and controllers, as Weft's manifest mounts it: the agent gets its certificates from a controller for the
+    /// token, keeps them in memory, and takes the list of controllers from there. --pki and --controller are not used then.
+    #[arg(long, env = "WEFT_BOOTSTRAP", global = true)]
+    pub bootstrap: Option<PathBuf>,
+    /// Where the kernel's settings can be written, for an agent in a container that finds /proc/sys read-only.
+    #[arg(long, env = "WEFT_PROC_SYS", default_value = "/proc/sys", global = true)]
+    pub proc_sys: PathBuf,
     /// Where Open vSwitch has its sockets.
     #[arg(long, env = "WEFT_OVS_RUNDIR", default_value = "/var/run/openvswitch", global = true)]
     pub ovs_rundir: PathBuf,

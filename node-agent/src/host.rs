@@ -169,13 +169,13 @@ fn settings(want: &HostWant) -> io::Result<()> {
 /// Forwarding makes the kernel deaf to router advertisements (accept_ra 1): an interface that lives by them would lose its
 /// default route, so it is told to go on listening (2).
 fn keep_router_advertisements() -> io::Result<()> {
-    if std::fs::read_to_string("/proc/sys/net/ipv6/conf/all/forwarding")?.trim() == "1" {
+    if std::fs::read_to_string(netns::setting("net/ipv6/conf/all/forwarding"))?.trim() == "1" {
         return Ok(());
     }
-    for entry in std::fs::read_dir("/proc/sys/net/ipv6/conf")? {
+    for entry in std::fs::read_dir(netns::setting("net/ipv6/conf"))? {
         let name = entry?.file_name().to_string_lossy().into_owned();
         let setting = format!("net/ipv6/conf/{name}/accept_ra");
-        let now = std::fs::read_to_string(format!("/proc/sys/{setting}")).unwrap_or_default();
+        let now = std::fs::read_to_string(netns::setting(&setting)).unwrap_or_default();
         if !matches!(name.as_str(), "all" | "default" | "lo" | GATEWAY_DEVICE) && now.trim() == "1" {
             netns::sysctl(&setting, "2")?;
         }

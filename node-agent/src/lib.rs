@@ -4,6 +4,7 @@
 //! do nothing; `netlink`, `wiring`, `host`, `uplink`, `stream`, `openflow` do it; `run` is the one loop.
 
 pub mod args;
+pub mod bootstrap;
 pub mod cni;
 pub mod conflist;
 pub mod event;
@@ -17,6 +18,7 @@ pub mod metrics;
 pub mod netlink;
 pub mod openflow;
 pub mod ports;
+pub mod prepare;
 pub mod refusal;
 pub mod run;
 pub mod state;

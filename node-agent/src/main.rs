@@ -5,7 +5,7 @@ use clap::Parser;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 use weft_agent::args::{Args, Verb};
-use weft_agent::{run, uninstall};
+use weft_agent::{prepare, run, uninstall};
 
 fn main() -> Result<()> {
     let args = Args::parse();
@@ -24,6 +24,8 @@ fn main() -> Result<()> {
     runtime.block_on(async {
         match args.verb {
             Some(Verb::Uninstall) => uninstall::uninstall(&args.run).await,
+            Some(Verb::PlacePlugins { from, to }) => prepare::place_plugins(&from, &to),
+            Some(Verb::MakeDatabase { database, schema }) => prepare::make_database(&database, &schema),
             None => run::run(args.run).await,
         }
     })

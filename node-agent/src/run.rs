@@ -32,10 +32,12 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{info, warn};
 
 use crate::args::Run;
+use crate::bootstrap::Bootstrap;
 use crate::cni::server;
 use crate::event::{Counting, Done, Event};
 use crate::health::{Addresses, Health};
 use crate::metrics::{self, Metrics};
+use crate::netlink::netns;
 use crate::state::NodeState;
 use crate::state_file::StateFile;
 use crate::stream::{self, Controllers};
@@ -81,6 +83,7 @@ struct Agent {
 
 /// Runs the agent until a signal ends it.
 pub async fn run(options: Run) -> Result<()> {
+    netns::set_settings(&options.proc_sys);
     for folder in [&options.run_dir, &options.state_dir] {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
@@ -281,11 +284,15 @@ fn lock(options: &Run) -> Result<Flock<std::fs::File>> {
 fn start_tasks(options: &Run, events: &mpsc::UnboundedSender<Event>, metrics: &Arc<Metrics>) -> Result<()> {
     let (stream_sender, stream_events) = mpsc::channel(64);
     forward(stream_events, events.clone(), Event::Stream);
-    if options.controller.is_empty() {
-        warn!("no controller is named (--controller): the node keeps the state it has");
-    } else {
-        let controllers = Controllers { addresses: options.controller.clone(), pki: options.pki.clone() };
-        tokio::spawn(stream::keep(controllers, stream_sender));
+    match (&options.bootstrap, options.controller.as_slice()) {
+        (None, []) => warn!("no controller is named (--controller): the node keeps the state it has"),
+        (Some(folder), _) => {
+            tokio::spawn(stream::keep(Controllers::Bootstrap(Bootstrap::new(folder)), stream_sender));
+        }
+        (None, addresses) => {
+            let controllers = Controllers::Named { addresses: addresses.to_vec(), pki: options.pki.clone() };
+            tokio::spawn(stream::keep(controllers, stream_sender));
+        }
     }
     let (listener, _) = server::bind(&options.run_dir)?;
     let (asked_sender, mut asked) = mpsc::unbounded_channel();

@@ -15,6 +15,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tracing::{info, warn};
 
+use crate::bootstrap::Bootstrap;
 use proto::node_state_client::NodeStateClient;
 
 /// The generated service: the client, and the server for tests that play the controller.
@@ -24,7 +25,7 @@ pub mod proto {
 }
 
 /// The name in every controller's certificate, whatever address it is reached at.
-const SERVER_NAME: &str = "weft-controller";
+pub(crate) const SERVER_NAME: &str = "weft-controller";
 /// A whole large cluster's share of a node in one message stays below this.
 const MESSAGE_LIMIT: usize = 256 << 20;
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -52,46 +53,85 @@ pub enum StreamEvent {
 }
 
 /// Where the controllers are and how to prove who we are.
-#[derive(Debug, Clone)]
-pub struct Controllers {
-    /// HOST:PORT of each.
-    pub addresses: Vec<String>,
-    /// Folder with `ca.crt`, `tls.crt` and `tls.key`; read at every connection, so that renewed ones are taken.
-    pub pki: PathBuf,
+#[derive(Debug)]
+pub enum Controllers {
+    /// By a person.
+    Named {
+        /// HOST:PORT of each.
+        addresses: Vec<String>,
+        /// Folder with `ca.crt`, `tls.crt` and `tls.key`; read at every connection, so that renewed ones are taken.
+        pki: PathBuf,
+    },
+    /// By Weft's manifest, which mounts all that is needed.
+    Bootstrap(Bootstrap),
+}
+
+impl Controllers {
+    /// HOST:PORT of each, as it is now.
+    fn addresses(&self) -> Result<Vec<String>> {
+        match self {
+            Controllers::Named { addresses, .. } => Ok(addresses.clone()),
+            Controllers::Bootstrap(bootstrap) => bootstrap.controllers(),
+        }
+    }
+
+    /// What to prove ourselves with to the controller at this address.
+    async fn credential(&mut self, address: &str) -> Result<ClientTlsConfig> {
+        match self {
+            Controllers::Named { pki, .. } => in_folder(pki),
+            Controllers::Bootstrap(bootstrap) => bootstrap.credential(address).await,
+        }
+    }
+
+    /// No session came about: the certificate may be the reason.
+    fn doubt(&mut self) {
+        if let Controllers::Bootstrap(bootstrap) = self {
+            bootstrap.doubt();
+        }
+    }
 }
 
 /// Keeps a session for ever; returns when the loop is gone.
-pub async fn keep(controllers: Controllers, events: mpsc::Sender<StreamEvent>) {
-    let mut failures = 0_u32;
-    for address in controllers.addresses.iter().cycle() {
-        match session(address, &controllers.pki, &events).await {
+pub async fn keep(mut controllers: Controllers, events: mpsc::Sender<StreamEvent>) {
+    let (mut failures, mut turn) = (0_u32, 0_usize);
+    loop {
+        let addresses = controllers.addresses();
+        let count = addresses.as_ref().map_or(0, Vec::len);
+        let address = match &addresses {
+            Ok(addresses) => addresses.get(turn % count.max(1)).map_or("", String::as_str),
+            Err(_) => "",
+        };
+        turn = turn.wrapping_add(1);
+        let ended = match addresses.as_ref() {
+            Err(error) => Err(Ended::BeforeServing(anyhow::anyhow!("{error:#}"))),
+            Ok(_) => session(address, &mut controllers, &events).await,
+        };
+        let why = match ended {
             Ok(()) => {
                 // It served: the next one is tried at once.
                 failures = 0;
                 warn!(controller = address, "session ended");
-                if lost(&events, "the controller ended the session".to_owned()).await.is_err() {
-                    return;
-                }
+                "the controller ended the session".to_owned()
             }
             Err(Ended::AfterServing(error)) => {
                 failures = 0;
                 warn!(controller = address, "session lost: {error:#}");
-                if lost(&events, format!("{error:#}")).await.is_err() {
-                    return;
-                }
+                format!("{error:#}")
             }
             Err(Ended::BeforeServing(error)) => {
                 failures = failures.saturating_add(1);
+                controllers.doubt();
                 // Every controller once is one round; a line in the log for each round, rarer and rarer.
                 if failures.is_power_of_two() {
                     warn!(controller = address, failures, "no session: {error:#}");
                 }
-                if lost(&events, format!("{address}: {error:#}")).await.is_err() {
-                    return;
-                }
+                format!("{address}: {error:#}")
             }
+        };
+        if events.send(StreamEvent::Lost { why }).await.is_err() {
+            return;
         }
-        let rounds = failures / u32::try_from(controllers.addresses.len()).unwrap_or(1).max(1);
+        let rounds = failures / u32::try_from(count).unwrap_or(1).max(1);
         tokio::time::sleep(wait(rounds, RandomState::new().hash_one(failures))).await;
     }
 }
@@ -107,12 +147,13 @@ enum Ended {
     AfterServing(anyhow::Error),
 }
 
-async fn lost(events: &mpsc::Sender<StreamEvent>, why: String) -> Result<(), mpsc::error::SendError<StreamEvent>> {
-    events.send(StreamEvent::Lost { why }).await
-}
-
-async fn session(address: &str, pki: &Path, events: &mpsc::Sender<StreamEvent>) -> Result<(), Ended> {
-    let channel = connect(address, pki).await.map_err(Ended::BeforeServing)?;
+async fn session(
+    address: &str,
+    controllers: &mut Controllers,
+    events: &mpsc::Sender<StreamEvent>,
+) -> Result<(), Ended> {
+    let tls = controllers.credential(address).await.map_err(Ended::BeforeServing)?;
+    let channel = connect(address, tls).await.map_err(Ended::BeforeServing)?;
     let (sender, receiver) = mpsc::channel(64);
     let open = StreamEvent::Open { controller: address.to_owned(), sender };
     if events.send(open).await.is_err() {
@@ -143,15 +184,19 @@ async fn session(address: &str, pki: &Path, events: &mpsc::Sender<StreamEvent>) 
     }
 }
 
-async fn connect(address: &str, pki: &Path) -> Result<Channel> {
+fn in_folder(pki: &Path) -> Result<ClientTlsConfig> {
     let read = |name: &str| {
         let path = pki.join(name);
         std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
     };
-    let tls = ClientTlsConfig::new()
+    Ok(ClientTlsConfig::new()
         .domain_name(SERVER_NAME)
         .ca_certificate(Certificate::from_pem(read("ca.crt")?))
-        .identity(Identity::from_pem(read("tls.crt")?, read("tls.key")?));
+        .identity(Identity::from_pem(read("tls.crt")?, read("tls.key")?)))
+}
+
+/// Connects to a controller.
+pub(crate) async fn connect(address: &str, tls: ClientTlsConfig) -> Result<Channel> {
     let endpoint = Endpoint::from_shared(format!("https://{address}"))
         .with_context(|| format!("{address:?} is not HOST:PORT"))?
         .tls_config(tls)

@@ -5,7 +5,8 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::thread;
 
 use nix::sched::{CloneFlags, setns};
@@ -22,10 +23,23 @@ pub fn inside<T: Send>(file: &File, work: impl FnOnce() -> io::Result<T> + Send)
     })
 }
 
+/// Where settings are written, if not in /proc/sys.
+static SETTINGS: OnceLock<PathBuf> = OnceLock::new();
+
+/// Settings are written in this folder from now on: once, before anything is set.
+pub fn set_settings(folder: &Path) {
+    let _ = SETTINGS.set(folder.to_owned());
+}
+
+/// The file of a setting, such as `net/ipv4/ip_forward`.
+pub fn setting(name: &str) -> PathBuf {
+    SETTINGS.get().map_or(Path::new("/proc/sys"), PathBuf::as_path).join(name)
+}
+
 /// Sets `net/...` of the calling thread's namespace, if it is not so already. A setting that the kernel does not have is no error:
 /// what it would restrict does not exist either.
 pub fn sysctl(name: &str, value: &str) -> io::Result<()> {
-    let path = Path::new("/proc/sys").join(name);
+    let path = setting(name);
     match std::fs::read_to_string(&path) {
         Ok(now) if now.trim() == value => Ok(()),
         Ok(_) => std::fs::write(&path, value),

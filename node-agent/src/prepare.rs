@@ -1,0 +1,123 @@
+//! What has to be on a node before agent and switch can run: the plugins in the runtime's folder, and Open vSwitch's database. Init
+//! containers of Weft's manifest do it; the image has no shell to do it with.
+
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+use tracing::info;
+
+/// The plugin that is replaced whatever is there.
+const OWN: &str = "weft-cni";
+
+/// Copies plugins. A runtime that calls one meanwhile finds the old one or the new one, whole.
+///
+/// # Errors
+/// A file cannot be read or written.
+pub fn place_plugins(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).with_context(|| format!("making {}", to.display()))?;
+    for entry in fs::read_dir(from).with_context(|| format!("reading {}", from.display()))? {
+        let source = entry?.path();
+        let Some(name) = source.file_name().and_then(|name| name.to_str()) else { continue };
+        let target = to.join(name);
+        if name != OWN && target.exists() {
+            continue;
+        }
+        let new = to.join(format!(".{name}.new"));
+        place(&source, &new, &target).with_context(|| format!("placing {}", target.display()))?;
+        info!(plugin = %target.display(), "placed");
+    }
+    Ok(())
+}
+
+fn place(source: &Path, new: &Path, target: &Path) -> io::Result<()> {
+    fs::copy(source, new)?;
+    fs::set_permissions(new, Permissions::from_mode(0o755))?;
+    File::open(new)?.sync_all()?;
+    fs::rename(new, target)
+}
+
+/// Makes the database, with the one row that ovs-vswitchd waits for; or converts it.
+///
+/// # Errors
+/// ovsdb-tool cannot be run, or refuses.
+pub fn make_database(database: &Path, schema: &Path) -> Result<()> {
+    if database.exists() {
+        if tool(&["needs-conversion".as_ref(), database, schema])?.trim() == "yes" {
+            tool(&["convert".as_ref(), database, schema])?;
+            info!(database = %database.display(), "converted to the schema of this release");
+        }
+        return Ok(());
+    }
+    if let Some(folder) = database.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+    }
+    let new = database.with_extension("new");
+    for left in [&new, &lock_of(&new)] {
+        match fs::remove_file(left) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
+    tool(&["create".as_ref(), &new, schema])?;
+    let row = r#"["Open_vSwitch",{"op":"insert","table":"Open_vSwitch","row":{}}]"#;
+    tool(&["transact".as_ref(), &new, row.as_ref()])?;
+    fs::rename(&new, database)?;
+    info!(database = %database.display(), "made");
+    Ok(())
+}
+
+/// Where ovsdb-tool keeps its lock.
+fn lock_of(database: &Path) -> std::path::PathBuf {
+    let name = database.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    database.with_file_name(format!(".{name}.~lock~"))
+}
+
+fn tool(arguments: &[&Path]) -> Result<String> {
+    let output = Command::new("ovsdb-tool").args(arguments).output().context("cannot run ovsdb-tool")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "ovsdb-tool {}: {}", arguments[0].display(), said.trim());
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_plugin_is_replaced_and_others_are_left_as_they_are() {
+        let (image, node) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let write = |folder: &Path, name: &str, text: &str| fs::write(folder.join(name), text).expect("written");
+        for name in ["weft-cni", "portmap", "other"] {
+            write(image.path(), name, "new");
+        }
+        for name in ["weft-cni", "portmap"] {
+            write(node.path(), name, "old");
+        }
+        place_plugins(image.path(), node.path()).expect("placed");
+        let read = |name: &str| fs::read_to_string(node.path().join(name)).expect("there");
+        assert_eq!([read("weft-cni"), read("portmap"), read("other")], ["new", "old", "new"]);
+        let mode = fs::metadata(node.path().join("other")).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o755);
+        assert_eq!(fs::read_dir(node.path()).expect("a folder").count(), 3, "nothing is left beside them");
+    }
+
+    #[test]
+    fn a_database_is_made_once_with_its_row() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = folder.path().join("etc/conf.db");
+        let schema = Path::new("/usr/share/openvswitch/vswitch.ovsschema");
+        make_database(&database, schema).expect("made");
+        let rows = || {
+            let query = r#"["Open_vSwitch",{"op":"select","table":"Open_vSwitch","where":[],"columns":["_uuid"]}]"#;
+            tool(&["query".as_ref(), &database, query.as_ref()]).expect("rows")
+        };
+        let first = rows();
+        assert_eq!(first.matches("_uuid").count(), 1, "{first}");
+        make_database(&database, schema).expect("left as it is");
+        assert_eq!(rows(), first);
+    }
+}
