@@ -9,6 +9,8 @@ mod memory;
 mod pods;
 mod policy;
 mod row;
+mod scale;
+mod services;
 mod throughput;
 
 use std::path::PathBuf;
@@ -22,7 +24,7 @@ use row::{Row, machine_line, table};
 /// Arguments of `cargo xtask bench`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only measurements whose name contains this: tcp, matrix, cni, flows, memory, growth, policy.
+    /// Only measurements whose name contains this: tcp, matrix, cni, flows, memory, growth, policy, services.
     name: Option<String>,
     /// Writes the rows there as JSON.
     #[arg(long)]
@@ -44,6 +46,7 @@ const ALL: &[Measurement] = &[
     Measurement { name: "memory", about: "memory of agent and controller", run: memory::run },
     Measurement { name: "growth", about: "a pod start in clusters of 10 and 1,000 nodes", run: growth::run },
     Measurement { name: "policy", about: "policy in a cluster of 10,000 pods, and of 100,000", run: policy::run },
+    Measurement { name: "services", about: "Services in a cluster of 10,000, beside kube-proxy", run: services::run },
 ];
 
 /// Measures and prints; keeps a run of everything in docs/benchmarks.md.

@@ -2,7 +2,7 @@
 //!
 //! The scripts know how to make a cluster and nothing of checks; what is shown on it is here, in `cluster/test.rs`.
 
-mod harness;
+pub mod harness;
 mod kubectl;
 mod report;
 mod test;

@@ -2,6 +2,7 @@
 //!
 //! So the controller that is measured is the program as it runs in a cluster, with its client, its watches and its parsing of
 //! whole objects, and without the objects' store in its memory. Lists are streamed (WatchList); a watch that is lost lists again.
+//! It serves kube-proxy as well, which also asks for kinds that there are none of, and for lists as such.
 
 use std::convert::Infallible;
 
@@ -63,11 +64,11 @@ impl<'a> Place<'a> {
 }
 
 async fn answer(State(memory): State<Memory>, method: Method, uri: Uri, body: Bytes) -> Response {
-    let Some(place) = Place::of(uri.path()) else { return failure(404, "NotFound", "no such path") };
+    let Some(place) = Place::of(uri.path()) else { return nothing(&method, &uri) };
     let body = || serde_json::from_slice::<Value>(&body).unwrap_or_default();
     let object = || Object::new(body()).map_err(|error| error.to_string());
     let written = match (method.as_str(), place.name) {
-        ("GET", None) => return watch(&memory, place.kind, uri.query().unwrap_or_default()),
+        ("GET", None) => return some(&memory, place.kind, uri.query().unwrap_or_default()).await,
         ("GET", Some(name)) => {
             return match memory.read(&place.key(name)) {
                 Some(object) => document(StatusCode::OK, object.value()),
@@ -95,11 +96,49 @@ async fn answer(State(memory): State<Memory>, method: Method, uri: Uri, body: By
     }
 }
 
+/// Of a kind that is not stored: there is none, and there will be none.
+fn nothing(method: &Method, uri: &Uri) -> Response {
+    match (method.as_str(), uri.query().unwrap_or_default()) {
+        ("GET", query) if query.contains("watch=") => {
+            let line = match query.contains("sendInitialEvents=true") {
+                true => format!(
+                    "{}\n",
+                    json!({"type": "BOOKMARK", "object": {"apiVersion": "v1", "kind": "Status",
+                    "metadata": {"resourceVersion": "1", "annotations": {"k8s.io/initial-events-end": "true"}}}})
+                ),
+                false => String::new(),
+            };
+            let first = futures::stream::once(async move { Ok::<_, Infallible>(Bytes::from(line)) });
+            let lines = Body::from_stream(first.chain(futures::stream::pending()));
+            (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], lines).into_response()
+        }
+        ("GET", _) => failure(404, "NotFound", "no such path"),
+        // Such as Events.
+        _ => failure(403, "Forbidden", "only what weft-controller writes is stored"),
+    }
+}
+
+/// A list, or a watch.
+async fn some(memory: &Memory, kind: Kind, query: &str) -> Response {
+    if query.contains("watch=") {
+        return watch(memory, kind, query);
+    }
+    let mut changes = memory.watch(kind);
+    let mut items = Vec::new();
+    while let Some(change) = changes.next().await {
+        match change {
+            Change::Set(object) => items.push(object.value().clone()),
+            Change::Listed => break,
+            _ => {}
+        }
+    }
+    let list = json!({"apiVersion": kind.api_version(), "kind": format!("{}List", kind.facts().name),
+        "metadata": {"resourceVersion": "1"}, "items": items});
+    document(StatusCode::OK, &list)
+}
+
 /// A watch that begins with everything, or is told that its history is gone.
 fn watch(memory: &Memory, kind: Kind, query: &str) -> Response {
-    if !query.contains("watch=") {
-        return failure(400, "BadRequest", "lists are streamed here");
-    }
     if !query.contains("sendInitialEvents=true") {
         let gone = json!({"type": "ERROR", "object": status(410, "Expired", "the history is not kept")});
         return (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], format!("{gone}\n")).into_response();

@@ -120,7 +120,7 @@ impl Life {
 }
 
 /// Namespaces and nodes.
-fn base(nodes: usize) -> Vec<Value> {
+pub fn base(nodes: usize) -> Vec<Value> {
     let namespace = |name: &str| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
     let node = |number: usize| {
         json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": node_name(number)},

@@ -1,9 +1,10 @@
 //! Weft at scale: weft-controller, one weft-agent on a real switch, the other nodes' agents simulated.
 //!
-//! Runs inside a bare playground: `cargo xtask bench policy` brings one up and makes a table of the JSON object that is printed.
+//! Runs inside a bare playground: `cargo xtask bench` brings one up and makes a table of the JSON object that is printed.
 //!
 //! ```text
-//! scale ROOT BINARIES NETNS LISTEN PODS LOCAL POLICIES PEERS
+//! scale ROOT BINARIES NETNS LISTEN policy PODS LOCAL POLICIES PEERS
+//! scale ROOT BINARIES NETNS LISTEN services KUBE_PROXY
 //! ```
 //!
 //! The controller's cluster is `api_server`; what is in it, `cluster`. Progress goes to standard error.
@@ -11,9 +12,12 @@
 mod agents;
 mod api_server;
 mod cluster;
+mod inside;
 mod life;
 mod node;
 mod process;
+mod proxy;
+mod services;
 mod worst;
 
 use std::collections::HashSet;
@@ -32,18 +36,30 @@ use process::{PATIENCE, Place};
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [root, binaries, netns, listen, pods, local, policies, peers] = arguments.as_slice() else {
-        anyhow::bail!("usage: scale ROOT BINARIES NETNS LISTEN PODS LOCAL POLICIES PEERS");
-    };
+    let [root, binaries, netns, listen, what @ ..] = arguments.as_slice() else { anyhow::bail!(USAGE) };
     let place = Place { root: root.into(), binaries: binaries.into(), netns: netns.clone(), listen: listen.clone() };
-    let scale =
-        Scale { pods: pods.parse()?, local: local.parse()?, policies: policies.parse()?, peers: peers.parse()? };
-    let worst = worst::measure(&place, scale).await?;
-    let life = Life { deployments: scale.pods / 20, replicas: 20, nodes: scale.nodes() };
-    let life = life::measure(&place, life).await?;
-    println!("{}", json!({"worst": worst, "life": life}));
+    let what: Vec<&str> = what.iter().map(String::as_str).collect();
+    let measured = match what.as_slice() {
+        ["policy", pods, local, policies, peers] => {
+            let scale = Scale {
+                pods: pods.parse()?,
+                local: local.parse()?,
+                policies: policies.parse()?,
+                peers: peers.parse()?,
+            };
+            let worst = worst::measure(&place, scale).await?;
+            let life = Life { deployments: scale.pods / 20, replicas: 20, nodes: scale.nodes() };
+            json!({"worst": worst, "life": life::measure(&place, life).await?})
+        }
+        ["services", proxy] => services::measure(&place, proxy).await?,
+        _ => anyhow::bail!(USAGE),
+    };
+    println!("{measured}");
     Ok(())
 }
+
+const USAGE: &str =
+    "usage: scale ROOT BINARIES NETNS LISTEN policy PODS LOCAL POLICIES PEERS, or ... services KUBE_PROXY";
 
 /// Says what is being done.
 fn progress(what: &str) {
@@ -56,7 +72,7 @@ async fn serve(objects: Vec<Value>) -> Result<(Memory, u16)> {
     for object in objects {
         memory.apply(object)?;
     }
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let listener = TcpListener::bind("0.0.0.0:0").await?;
     let port = listener.local_addr()?.port();
     tokio::spawn(api_server::serve(memory.clone(), listener));
     Ok((memory, port))

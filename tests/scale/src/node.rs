@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use rust_openflow::connection::Event;
 use rust_openflow::monitor::{FlowMonitorRequest, FlowUpdate};
 use rust_openflow::multipart::{MultipartReply, MultipartRequest};
-use rust_openflow::{Connection, Flow, FlowMod, FlowRequest, Match, Message};
+use rust_openflow::{Connection, Flow, FlowMod, FlowRequest, Group, GroupMod, Match, Message};
 use serde_json::json;
 use tokio::sync::mpsc;
 
@@ -54,8 +54,9 @@ impl Switch {
         Ok(Instant::now())
     }
 
-    /// Takes all flows away.
+    /// Takes all flows and groups away.
     pub async fn empty(&self) -> Result<()> {
+        self.connection.one(Message::GroupMod(GroupMod::delete(Group::ALL))).await?;
         self.connection.one(Message::FlowMod(FlowMod::delete(FlowMod::ALL_TABLES, Match::new()))).await?;
         self.connection.barrier().await?;
         Ok(())
@@ -140,6 +141,19 @@ impl Sandbox {
         let made = Command::new("ip").args(["netns", "add", &netns]).status().context("cannot run ip")?;
         ensure!(made.success(), "ip netns add {netns}: {made}");
         Ok(Sandbox { pod: pod.to_owned(), netns })
+    }
+
+    /// The namespace's name.
+    pub fn netns(&self) -> &str {
+        &self.netns
+    }
+
+    /// The address that the pod has in it.
+    pub fn address(&self) -> Result<String> {
+        let output = Command::new("ip").args(["-n", &self.netns, "-j", "-4", "addr", "show", "eth0"]).output()?;
+        let links: serde_json::Value = serde_json::from_slice(&output.stdout).context("ip -j")?;
+        let address = links.pointer("/0/addr_info/0/local").and_then(serde_json::Value::as_str);
+        Ok(address.with_context(|| format!("{} has no address", self.pod))?.to_owned())
     }
 
     /// Calls weft-cni as a runtime does; milliseconds until it has answered, and when.

@@ -133,13 +133,18 @@ impl Process {
         }
     }
 
-    /// Resident memory in MiB, by proc(5).
+    /// Resident memory in MiB.
     pub fn resident(&self) -> Result<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let kib =
-            status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse::<f64>().ok());
-        Ok(kib.with_context(|| format!("the {} has no resident memory", self.name))? / 1024.0)
+        resident(self.child.id()).with_context(|| format!("the {}", self.name))
     }
+}
+
+/// A process's resident memory in MiB, by proc(5).
+pub fn resident(pid: u32) -> Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let kib =
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse::<f64>().ok());
+    Ok(kib.context("it has no resident memory")? / 1024.0)
 }
 
 impl Process {

@@ -8,15 +8,13 @@ mod ovn;
 mod traffic;
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::row::Row;
-use super::throughput::Own;
-use crate::build::{self, Profile};
-use crate::{machine, step};
+use super::scale;
+use crate::{build, machine, step};
 
 /// Pods of the cluster, pods of a node, policies, peers of a policy.
 const SCALE: [usize; 4] = [10_000, 100, 1_000, 100];
@@ -43,33 +41,14 @@ pub fn run() -> Result<Vec<Row>> {
 
 /// The scenarios of `tests/scale`.
 fn weft(program: &Path) -> Result<Value> {
-    let own = Own::up("policy", &["--nodes", "1", "--bare", "--families", "ipv4"])?;
-    let name = &own.0.name;
-    // Unlike `ip netns exec` it stays among the machine's mounts, where sandboxes are made that the agent is to see.
-    let mut bench = Command::new("nsenter");
-    bench.arg(format!("--net=/run/netns/wp.{name}.underlay")).arg(program);
-    bench.arg(format!("/run/weft-play/{name}")).arg(Profile::Release.folder());
-    bench.args([&format!("wp.{name}.node1"), "172.30.0.1:10350"]).args(SCALE.map(|number| number.to_string()));
-    // Its progress is shown as it comes.
-    let output = bench.stdin(Stdio::null()).stderr(Stdio::inherit()).output().context("cannot run the measurement")?;
-    ensure!(
-        output.status.success(),
-        "the measurement ended with {}; logs were in /run/weft-play/{name}/log",
-        output.status
-    );
-    last_line(&output.stdout)
+    let scale = SCALE.map(|number| number.to_string());
+    scale::run(program, "policy", scale.each_ref().map(String::as_str).as_slice())
 }
 
 /// The centre alone, at the scale that Antrea publishes.
 fn centre() -> Result<Value> {
     println!("  100,000 pods and 75,000 policies in the centre alone");
-    last_line(step::quiet(&mut step::cargo("run --quiet --release -p logical --example policies"))?.as_bytes())
-}
-
-fn last_line(output: &[u8]) -> Result<Value> {
-    let text = String::from_utf8_lossy(output);
-    let last = text.lines().last().context("the measurement printed nothing")?;
-    serde_json::from_str(last).with_context(|| format!("the measurement printed {last}"))
+    scale::last_line(step::quiet(&mut step::cargo("run --quiet --release -p logical --example policies"))?.as_bytes())
 }
 
 /// What a row is about, apart from its figure.

@@ -250,6 +250,15 @@ impl Harness {
         run(self.script("build.sh").arg("--missing").args(&UPSTREAM[..2])).context("building the API server")
     }
 
+    /// Upstream's kube-proxy, built where it is missing.
+    ///
+    /// # Errors
+    /// It cannot be built.
+    pub fn kube_proxy(&self) -> Result<PathBuf> {
+        run(self.script("build.sh").args(["--missing", "kube-proxy"])).context("building kube-proxy")?;
+        Ok(self.bin().join("kube-proxy"))
+    }
+
     /// Builds upstream's binaries and images that are not there at the versions of today's go.mod.
     fn upstream(&self, names: &[&str]) -> Result<()> {
         if names.iter().any(|b| !self.bin().join(b).exists()) {
