@@ -10,7 +10,6 @@ mod learn;
 mod multipath;
 mod sample;
 mod set_field;
-mod subfields;
 
 pub use controller::Controller;
 pub use ct::{Ct, Nat, NatAddrs, NatKind, Zone};
@@ -155,7 +154,7 @@ pub enum Action {
     /// `dec_nsh_ttl`.
     DecNshTtl,
     /// `delete_field`: removes tunnel metadata.
-    DeleteField(Field),
+    DeleteField(Subfield),
     /// An action this crate does not know: the whole of it with its header, a multiple of 8 bytes.
     Opaque(Box<[u8]>),
 }

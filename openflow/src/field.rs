@@ -9,7 +9,9 @@ mod table;
 pub use header::{OxmHeader, OxmId};
 pub use table::Field;
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 /// Which masks a field takes in a match or set-field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -236,7 +238,7 @@ impl Field {
 
     /// The whole field as a subfield.
     pub fn all_bits(self) -> Subfield {
-        Subfield { field: self, offset: 0, bits: self.bits() }
+        Subfield { field: self, offset: 0, bits: self.bits(), told: Told::default() }
     }
 
     /// Bits `first` to `last` of the field, both counted from the least significant and inclusive.
@@ -245,7 +247,7 @@ impl Field {
     /// When the range is empty or exceeds the field: such a range is a programming error.
     pub fn range(self, first: u16, last: u16) -> Subfield {
         assert!(first <= last && last < self.bits(), "bits {first}..{last} are not in {self}");
-        Subfield { field: self, offset: first, bits: last - first + 1 }
+        Subfield { field: self, offset: first, bits: last - first + 1, told: Told::default() }
     }
 }
 
@@ -261,7 +263,10 @@ impl fmt::Display for Field {
     }
 }
 
-/// A run of bits of a field.
+/// A run of bits of a field, made by [`Field::range`] and [`Field::all_bits`].
+///
+/// Only a switch knows how long a tunnel option (`tun_metadataN`) is. What a switch tells of that where an action names one is
+/// kept and written again, but makes no difference in comparing: an action that was sent is equal to the one that comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Subfield {
     /// The field.
@@ -270,6 +275,8 @@ pub struct Subfield {
     pub offset: u16,
     /// How many bits, at least one.
     pub bits: u16,
+    /// How long the field is by the header that named it.
+    pub(crate) told: Told,
 }
 
 impl Subfield {
@@ -282,6 +289,34 @@ impl Subfield {
     pub fn place(self, value: u128) -> u128 {
         (value & ones(self.bits)).checked_shl(u32::from(self.offset)).unwrap_or(0)
     }
+}
+
+/// The length in the header of a tunnel option; equal to any other.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Told(pub Option<u8>);
+
+impl PartialEq for Told {
+    fn eq(&self, _: &Told) -> bool {
+        true
+    }
+}
+
+impl Eq for Told {}
+
+impl PartialOrd for Told {
+    fn partial_cmp(&self, other: &Told) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Told {
+    fn cmp(&self, _: &Told) -> Ordering {
+        Ordering::Equal
+    }
+}
+
+impl Hash for Told {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
 impl From<Field> for Subfield {

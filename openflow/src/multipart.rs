@@ -5,6 +5,7 @@ use crate::group::Group;
 use crate::group_stats::{GroupFeatures, GroupStats, MeterFeatures, MeterStats};
 use crate::meter::Meter;
 use crate::monitor::{FlowMonitorRequest, FlowUpdate};
+use crate::name::Name;
 use crate::port::PortNo;
 use crate::port_desc::{PortDesc, PortStats};
 use crate::queue::{QueueDesc, QueueStats};
@@ -128,19 +129,19 @@ pub enum MultipartReply {
     },
 }
 
-/// Who made the switch (section 7.3.5.1).
+/// Who made the switch (section 7.3.5.1): at most 256 bytes each, of the serial number 32.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Desc {
     /// Manufacturer.
-    pub manufacturer: String,
+    pub manufacturer: Name,
     /// Hardware.
-    pub hardware: String,
+    pub hardware: Name,
     /// Software.
-    pub software: String,
+    pub software: Name,
     /// Serial number.
-    pub serial: String,
+    pub serial: Name,
     /// Description of the datapath.
-    pub datapath: String,
+    pub datapath: Name,
 }
 
 /// Counters of IPFIX (`nicira-ext.h`).

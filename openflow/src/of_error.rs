@@ -7,6 +7,8 @@ use std::fmt;
 /// An error message of a switch, or of a controller.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OfError {
+    /// The version byte of the message: 6, but for the failure of a hello, which may bear any.
+    pub version: u8,
     /// `OFPET_*`; 0xffff for experimenter errors.
     pub kind: u16,
     /// The code within the type; of experimenter errors `exp_type`.
@@ -31,7 +33,7 @@ impl OfError {
     pub fn by_name(name: &str) -> Option<OfError> {
         let row = names::NAMES.iter().find(|row| row.3 == name)?;
         let experimenter = (row.1 == OfError::EXPERIMENTER).then_some(row.0);
-        Some(OfError { kind: row.1, code: row.2, experimenter, data: Vec::new() })
+        Some(OfError { version: crate::message::VERSION, kind: row.1, code: row.2, experimenter, data: Vec::new() })
     }
 
     /// The transaction id of the message that was refused, when the data holds enough of it.

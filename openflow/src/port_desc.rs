@@ -1,5 +1,6 @@
 //! Ports: what they are, how they change, what they count (OpenFlow 1.5.1 sections 7.2.1, 7.3.5.7, 7.4.3).
 
+use crate::name::Name;
 use crate::port::PortNo;
 
 /// A port of the switch.
@@ -9,8 +10,8 @@ pub struct PortDesc {
     pub port: PortNo,
     /// Its Ethernet address.
     pub hw_addr: [u8; 6],
-    /// Its name, at most 15 bytes.
-    pub name: String,
+    /// Its name, at most 16 bytes (15 and a zero from Open vSwitch).
+    pub name: Name,
     /// `OFPPC_*`: 1 down, 4 no receive, 32 no forward, 64 no packet-in.
     pub config: u32,
     /// `OFPPS_*`: 1 link down, 2 blocked, 4 live.

@@ -7,11 +7,13 @@ pub struct Hello {
     pub version: u8,
     /// Bit n set: version byte n is spoken. `None` when the message has no bitmap: all up to `version`.
     pub bitmap: Option<u64>,
+    /// Elements this crate does not know, whole and padded.
+    pub opaque: Vec<Box<[u8]>>,
 }
 
 impl Hello {
     /// OpenFlow 1.5 and nothing else.
-    pub const ONLY_1_5: Hello = Hello { version: 6, bitmap: Some(1 << 6) };
+    pub const ONLY_1_5: Hello = Hello { version: 6, bitmap: Some(1 << 6), opaque: Vec::new() };
 
     /// Whether the side speaks a version.
     pub fn speaks(&self, version: u8) -> bool {

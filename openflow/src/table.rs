@@ -1,5 +1,7 @@
 //! Tables: what they are, can do, and count (OpenFlow 1.5.1 sections 7.3.3, 7.3.5).
 
+use crate::name::Name;
+
 /// What a table does when it is full, and its vacancy events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TableProperties {
@@ -64,8 +66,8 @@ pub struct TableFeatures {
     pub command: u8,
     /// `OFPTFF_*`.
     pub features: u32,
-    /// Its name, at most 31 bytes.
-    pub name: String,
+    /// Its name, at most 32 bytes (31 and a zero from Open vSwitch).
+    pub name: Name,
     /// The bits of `metadata` that it matches.
     pub metadata_match: u64,
     /// The bits of `metadata` that it writes.

@@ -94,7 +94,7 @@ async fn what_is_put_in_comes_back_equal() {
     assert_eq!(have, want);
 
     let ports: Vec<_> = connection.ports().await.unwrap().into_iter().map(|p| p.name).collect();
-    assert!(ports.contains(&"p1".to_owned()) && ports.contains(&"br0".to_owned()), "{ports:?}");
+    assert!(ports.contains(&"p1".into()) && ports.contains(&"br0".into()), "{ports:?}");
 }
 
 #[tokio::test]
@@ -178,7 +178,7 @@ async fn a_dump_with_names_is_read_as_the_flows_that_the_switch_has() {
     let flow = actions.into_iter().fold(Flow::new(5).matching(Match::new().in_port(PortNo(3))), Flow::action);
     let goto = Flow::new(1).matching(Match::new().ipv4()).goto_table(5);
     connection.bundle(vec![FlowMod::add(flow).into(), FlowMod::add(goto).into()]).await.unwrap();
-    let ports = connection.ports().await.unwrap().into_iter().map(|port| (port.name, port.port)).collect();
+    let ports = connection.ports().await.unwrap().into_iter().map(|port| (port.name.into(), port.port)).collect();
     let numbers = Numbers { ports, tables: [("Spoof Guard".to_owned(), 5)].into() };
     let args = ["-O", "OpenFlow15", "--names", "--no-stats", "dump-flows"];
     let dump = Command::new("ovs-ofctl").args(args).arg(format!("unix:{}", switch.path("br0.mgmt"))).output().unwrap();

@@ -47,7 +47,7 @@ fn request(request: MultipartRequest) -> Message {
 }
 
 fn hellos() -> Vec<Message> {
-    let hello = |version, bitmap| Message::Hello(Hello { version, bitmap });
+    let hello = |version, bitmap| Message::Hello(Hello { version, bitmap, opaque: vec![] });
     vec![hello(6, Some(1 << 6)), hello(6, Some(0x7e)), hello(4, None), hello(1, None), hello(6, None)]
 }
 
@@ -122,7 +122,7 @@ fn desc(port: PortNo, name: &str, bits: u32) -> PortDesc {
     PortDesc {
         port,
         hw_addr: [0xaa, 0x55, 0xaa, 0x55, 0, 1],
-        name: name.to_owned(),
+        name: name.into(),
         config: bits & 0x65,
         state: bits & 7,
         ethernet: (bits != 5).then_some(ethernet),

@@ -35,7 +35,7 @@ async fn pair() -> (Connection, Switch) {
 async fn pair_with(options: Options) -> (Connection, Switch) {
     let (here, there) = tokio::io::duplex(1 << 20);
     let mut switch = Switch { stream: there };
-    switch.write(1, Message::Hello(Hello { version: 6, bitmap: None })).await;
+    switch.write(1, Message::Hello(Hello { version: 6, bitmap: None, opaque: vec![] })).await;
     let connection = Connection::over(here, options).await.unwrap();
     assert!(matches!(switch.read().await, (_, Message::Hello(_))));
     (connection, switch)
@@ -276,7 +276,7 @@ async fn who_waits_for_room_is_told_when_the_switch_is_silent() {
 async fn another_version_is_refused() {
     let (here, there) = tokio::io::duplex(1 << 10);
     let mut switch = Switch { stream: there };
-    switch.write(1, Message::Hello(Hello { version: 4, bitmap: Some(1 << 4) })).await;
+    switch.write(1, Message::Hello(Hello { version: 4, bitmap: Some(1 << 4), opaque: vec![] })).await;
     let refused = Connection::over(here, Options::default()).await.unwrap_err();
     assert!(matches!(refused, ConnectError::Version(Hello { version: 4, .. })));
     switch.read().await;

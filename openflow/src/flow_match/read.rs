@@ -78,7 +78,6 @@ fn read_any(oxm: &[u8]) -> Result<Match, DecodeError> {
         }
     }
     opaque.sort_unstable();
-    opaque.dedup();
     opaque.iter().for_each(|entry| out.oxm.extend_from_slice(entry));
     Ok(out)
 }

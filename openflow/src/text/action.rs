@@ -188,7 +188,7 @@ impl Printable for Action {
                 write!(out, "decap(packet_type(ns={namespace},type={}))", Hex(kind.into()))
             }
             Action::DecNshTtl => out.write_str("dec_nsh_ttl"),
-            Action::DeleteField(field) => write!(out, "delete_field:{}", field.name()),
+            Action::DeleteField(named) => write!(out, "delete_field:{}", named.field.name()),
             Action::Opaque(bytes) => match crate::wire::read_leniently(bytes) {
                 Some(action) => action.print(out),
                 None => put_old(out, bytes),

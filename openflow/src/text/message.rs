@@ -22,6 +22,7 @@ use super::{NoNames, Printable, Printer};
 use crate::bundle::{BundleFlags, BundleStep};
 use crate::message::Message;
 use crate::multipart::MultipartFlags;
+use crate::of_error::OfError;
 use crate::switch::Hello;
 use crate::tlv::{TlvCommand, TlvMap};
 use std::fmt::{self, Write};
@@ -53,7 +54,7 @@ fn put_message(out: &mut dyn Write, printed: &Printed<'_>, detail: Detail) -> fm
     let mut body = String::new();
     put_body(&mut Printer { out: &mut body, names: &NoNames }, printed.message, detail)?;
     let version = match printed.message {
-        Message::Hello(Hello { version, .. }) if *version != 6 => *version,
+        Message::Hello(Hello { version, .. }) | Message::Error(OfError { version, .. }) if *version != 6 => *version,
         _ => 6,
     };
     let version = match version {

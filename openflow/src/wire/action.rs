@@ -104,8 +104,8 @@ fn put_copy(out: &mut Writer, src: Subfield, dst: Subfield) -> Result<(), Encode
     out.u16(src.offset);
     out.u16(dst.offset);
     out.zeros(2);
-    oxm::put_header(out, src.field, Dialect::Oxm)?;
-    oxm::put_header(out, dst.field, Dialect::Oxm)
+    oxm::put_header(out, src, Dialect::Oxm)?;
+    oxm::put_header(out, dst, Dialect::Oxm)
 }
 
 /// Reads a list of actions.
@@ -136,19 +136,12 @@ fn read_one(whole: &[u8], depth: usize) -> Result<Action, DecodeError> {
     };
     let mut again = Vec::with_capacity(whole.len());
     let same = put(&mut again, &action).is_ok() && again == whole;
-    Ok(if same || names_tun_metadata(&action) { action } else { opaque() })
+    Ok(if same { action } else { opaque() })
 }
 
 /// Reads one action however unusual its form, to print it.
 pub(crate) fn read_leniently(whole: &[u8]) -> Option<Action> {
     read_known(whole, 0).ok()
-}
-
-/// Whether a header of tunnel metadata, whose length only the switch knows, is part of an action.
-fn names_tun_metadata(action: &Action) -> bool {
-    let mut found = false;
-    action.for_each_subfield(&mut |field| found |= field.is_tun_metadata());
-    found
 }
 
 /// Why an action is not understood.
@@ -205,7 +198,7 @@ fn read_set(r: &mut Reader<'_>) -> Result<SetField, Unknown> {
 fn read_copy(r: &mut Reader<'_>) -> Result<Action, Unknown> {
     let (bits, src_offset, dst_offset) = (r.u16()?, r.u16()?, r.u16()?);
     r.skip(2)?;
-    let src = oxm::checked(Subfield { field: oxm::read_header(r)?, offset: src_offset, bits })?;
-    let dst = oxm::checked(Subfield { field: oxm::read_header(r)?, offset: dst_offset, bits })?;
+    let src = oxm::checked(Subfield { offset: src_offset, bits, ..oxm::read_header(r)? })?;
+    let dst = oxm::checked(Subfield { offset: dst_offset, bits, ..oxm::read_header(r)? })?;
     Ok(Action::Copy { src, dst })
 }

@@ -2,7 +2,7 @@
 
 use super::reader::{Shape, one_of};
 use super::writer::Put;
-use super::{Reader, Writer, instruction, oxm};
+use super::{Reader, Writer, instruction, oxm, property};
 use crate::error::{DecodeError, EncodeError};
 use crate::flow::{Flow, FlowCommand, FlowFlags, FlowMod, Instructions};
 use crate::flow_stats::{FlowCounters, FlowRemoved, FlowRequest, FlowStats};
@@ -68,7 +68,9 @@ pub(super) fn read_request(mut r: Reader<'_>) -> Result<FlowRequest, DecodeError
     let (out_port, out_group) = (PortNo(r.u32()?), r.u32()?);
     r.skip(4)?;
     let (cookie, cookie_mask) = (r.u64()?, r.u64()?);
-    Ok(FlowRequest { table, out_port, out_group, cookie, cookie_mask, matching: oxm::read_match(&mut r)? })
+    let matching = oxm::read_match(&mut r)?;
+    r.end()?;
+    Ok(FlowRequest { table, out_port, out_group, cookie, cookie_mask, matching })
 }
 
 /// `ofp_flow_desc`: one flow with its counters.
@@ -109,31 +111,38 @@ pub(super) fn read_stats(whole: &[u8]) -> Result<FlowStats, DecodeError> {
 /// The class of OpenFlow's own counters (`OFPXSC_OPENFLOW_BASIC`).
 const BASIC: u16 = 0x8002;
 
+/// Its counters (`OXSTF_OFB_*`), one bit to the left for the bit that says that a mask follows.
+const DURATION: u8 = 0 << 1;
+const IDLE: u8 = 1 << 1;
+const FLOWS: u8 = 3 << 1;
+const PACKETS: u8 = 4 << 1;
+const BYTES: u8 = 5 << 1;
+
 /// `ofp_stats` (OpenFlow 1.5.1 section 7.2.6), padded.
 pub(super) fn put_counters(out: &mut Writer, counters: &FlowCounters) -> Result<(), EncodeError> {
     let start = out.len();
     out.zeros(4);
     let mut put = |field: u8, length: u8, value: u64| {
         out.u16(BASIC);
-        out.u8(field << 1);
+        out.u8(field);
         out.u8(length);
         out.bytes(&value.to_be_bytes()[8 - usize::from(length)..]);
     };
     let time = |(seconds, nanoseconds): (u32, u32)| u64::from(seconds) << 32 | u64::from(nanoseconds);
     if let Some(duration) = counters.duration {
-        put(0, 8, time(duration));
+        put(DURATION, 8, time(duration));
     }
     if let Some(idle) = counters.idle {
-        put(1, 8, time(idle));
+        put(IDLE, 8, time(idle));
     }
     if let Some(packets) = counters.packets {
-        put(4, 8, packets);
+        put(PACKETS, 8, packets);
     }
     if let Some(bytes) = counters.bytes {
-        put(5, 8, bytes);
+        put(BYTES, 8, bytes);
     }
     if let Some(flows) = counters.flows {
-        put(3, 4, flows.into());
+        put(FLOWS, 4, flows.into());
     }
     counters.opaque.iter().for_each(|entry| out.bytes(entry));
     out.length(start, 2, "ofp_stats")?;
@@ -150,16 +159,21 @@ pub(super) fn read_counters(r: &mut Reader<'_>) -> Result<FlowCounters, DecodeEr
     let mut counters = FlowCounters::default();
     while !entries.is_empty() {
         let before = entries.rest();
-        let (class, field, length) = (entries.u16()?, entries.u8()? >> 1, usize::from(entries.u8()?));
-        let mut value = Reader::new("oxs", entries.take(length)?);
-        let time = |n: u64| Some(((n >> 32) as u32, n as u32));
-        match (class, field, length) {
-            (BASIC, 0, 8) => counters.duration = time(value.u64()?),
-            (BASIC, 1, 8) => counters.idle = time(value.u64()?),
-            (BASIC, 3, 4) => counters.flows = Some(value.u32()?),
-            (BASIC, 4, 8) => counters.packets = Some(value.u64()?),
-            (BASIC, 5, 8) => counters.bytes = Some(value.u64()?),
-            _ => counters.opaque.push(before[..4 + length].into()),
+        // The lowest bit, that a mask follows, has no meaning here; a counter with it is none that is known.
+        let (class, field, length) = (entries.u16()?, entries.u8()?, usize::from(entries.u8()?));
+        let value = entries.take(length)?;
+        let long = || value.try_into().ok().map(u64::from_be_bytes);
+        let time = || long().map(|n| ((n >> 32) as u32, n as u32));
+        let known = match (class, field) {
+            (BASIC, DURATION) => property::keep(&mut counters.duration, time()),
+            (BASIC, IDLE) => property::keep(&mut counters.idle, time()),
+            (BASIC, FLOWS) => property::keep(&mut counters.flows, value.try_into().ok().map(u32::from_be_bytes)),
+            (BASIC, PACKETS) => property::keep(&mut counters.packets, long()),
+            (BASIC, BYTES) => property::keep(&mut counters.bytes, long()),
+            _ => false,
+        };
+        if !known {
+            counters.opaque.push(before[..4 + length].into());
         }
     }
     Ok(counters)
@@ -181,6 +195,7 @@ pub(super) fn read_removed(mut r: Reader<'_>) -> Result<FlowRemoved, DecodeError
     let (idle_timeout, hard_timeout, cookie) = (r.u16()?, r.u16()?, r.u64()?);
     let matching = oxm::read_match(&mut r)?;
     let counters = read_counters(&mut r)?;
+    r.end()?;
     Ok(FlowRemoved { table, reason, priority, idle_timeout, hard_timeout, cookie, matching, counters })
 }
 
@@ -245,11 +260,14 @@ pub(super) fn read_update(whole: &[u8]) -> Result<FlowUpdate, DecodeError> {
     let mut r = Reader::new("ofp_flow_update", whole);
     r.skip(2)?;
     let event = r.u16()?;
-    match event {
-        ABBREVIATED => return Ok(FlowUpdate::Abbreviated { xid: r.u32()? }),
-        PAUSED => return Ok(FlowUpdate::Paused),
-        RESUMED => return Ok(FlowUpdate::Resumed),
-        _ => {}
+    if let ABBREVIATED | PAUSED | RESUMED = event {
+        let xid = r.u32()?;
+        r.end()?;
+        return Ok(match event {
+            ABBREVIATED => FlowUpdate::Abbreviated { xid },
+            PAUSED => FlowUpdate::Paused,
+            _ => FlowUpdate::Resumed,
+        });
     }
     let all = [Initial, Added, Removed, Modified].map(|e| (e as u64, e));
     let event = one_of("ofp_flow_update event", event.into(), &all)?;

@@ -123,12 +123,15 @@ fn read_buckets(bytes: &[u8]) -> Result<Vec<Bucket>, DecodeError> {
         let (length, id) = (one.u16()?, one.u32()?);
         let mut bucket = Bucket::new(id, action::read_list(one.take(length.into())?)?);
         for property in property::read(one) {
-            let mut property = property?;
-            match property.kind {
-                0 => bucket.weight = Some(property.data.u16()?),
-                1 => bucket.watch_port = Some(PortNo(property.data.u32()?)),
-                2 => bucket.watch_group = Some(property.data.u32()?),
-                _ => bucket.opaque.push(property.whole.into()),
+            let property = property?;
+            let known = match property.kind {
+                0 => property::keep(&mut bucket.weight, property.as_u16()),
+                1 => property::keep(&mut bucket.watch_port, property.as_u32().map(PortNo)),
+                2 => property::keep(&mut bucket.watch_group, property.as_u32()),
+                _ => false,
+            };
+            if !known {
+                bucket.opaque.push(property.whole.into());
             }
         }
         buckets.push(bucket);
@@ -264,5 +267,7 @@ pub(super) fn put_features(out: &mut Writer, features: &GroupFeatures) {
 pub(super) fn read_features(mut r: Reader<'_>) -> Result<GroupFeatures, DecodeError> {
     let (kinds, capabilities) = (r.u32()?, r.u32()?);
     let mut four = || Ok::<_, DecodeError>([r.u32()?, r.u32()?, r.u32()?, r.u32()?]);
-    Ok(GroupFeatures { kinds, capabilities, max_groups: four()?, actions: four()? })
+    let (max_groups, actions) = (four()?, four()?);
+    r.end()?;
+    Ok(GroupFeatures { kinds, capabilities, max_groups, actions })
 }

@@ -72,12 +72,21 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Instructions, DecodeError> {
             seen |= 1 << kind;
         }
         match kind {
-            GOTO_TABLE => out.goto_table = Some(one.u8()?),
+            GOTO_TABLE => {
+                out.goto_table = Some(one.u8()?);
+                one.skip(3)?;
+                one.end()?;
+            }
             WRITE_METADATA => {
                 one.skip(4)?;
                 out.metadata = Some((one.u64()?, one.u64()?));
+                one.end()?;
             }
-            CLEAR_ACTIONS => out.clear = true,
+            CLEAR_ACTIONS => {
+                out.clear = true;
+                one.skip(4)?;
+                one.end()?;
+            }
             APPLY_ACTIONS | WRITE_ACTIONS => {
                 one.skip(4)?;
                 let actions = action::read_list(one.rest())?;

@@ -4,7 +4,8 @@ use super::writer::Put;
 use super::{NICIRA, Reader, Writer, flow, group, meter, multipart, packet, port, session, table, tlv};
 use crate::error::{DecodeError, EncodeError};
 use crate::message::{HEADER, Message, VERSION};
-use crate::switch::SwitchConfig;
+use crate::of_error::OfError;
+use crate::switch::{Hello, SwitchConfig};
 
 const HELLO: u8 = 0;
 const ERROR: u8 = 1;
@@ -74,8 +75,8 @@ pub(crate) fn put(out: &mut Writer, xid: u32, message: &Message) -> Result<(), E
     out.u32(xid);
     let kind = put_body(out, message)?;
     out[start + 1] = kind;
-    if let Message::Hello(hello) = message {
-        out[start] = hello.version;
+    if let Message::Hello(Hello { version, .. }) | Message::Error(OfError { version, .. }) = message {
+        out[start] = *version;
     }
     out.length(start, 2, "message")
 }
@@ -230,7 +231,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(u32, Message), DecodeError> {
 fn read_body(mut r: Reader<'_>, kind: u8, version: u8) -> Result<Message, DecodeError> {
     Ok(match kind {
         HELLO => Message::Hello(session::read_hello(r, version)?),
-        ERROR => Message::Error(session::read_error(r)?),
+        ERROR => Message::Error(session::read_error(r, version)?),
         ECHO_REQUEST => Message::EchoRequest(r.rest().to_vec()),
         ECHO_REPLY => Message::EchoReply(r.rest().to_vec()),
         EXPERIMENTER => return read_experimenter(r),
@@ -282,6 +283,15 @@ fn read_experimenter(r: Reader<'_>) -> Result<Message, DecodeError> {
     let (experimenter, subtype) = (body.u32()?, body.u32()?);
     if experimenter != NICIRA {
         return opaque();
+    }
+    let end = match subtype {
+        NXT_TLV_TABLE_REQUEST => 0,
+        NXT_SET_PACKET_IN_FORMAT => 4,
+        NXT_SET_CONTROLLER_ID | NXT_CT_FLUSH_ZONE => 8,
+        _ => usize::MAX,
+    };
+    if body.len() > end {
+        return Err(DecodeError::BadLength { what: "message of Nicira's", length: body.len() });
     }
     Ok(match subtype {
         NXT_PACKET_IN2 => Message::PacketIn2(packet::read_packet_in2(body)?),

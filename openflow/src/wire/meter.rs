@@ -129,5 +129,7 @@ pub(super) fn read_features(mut r: Reader<'_>) -> Result<MeterFeatures, DecodeEr
     let (max_bands, max_color) = (r.u8()?, r.u8()?);
     r.skip(2)?;
     let features = if r.is_empty() { None } else { Some(r.u32()?) };
+    r.skip(if features.is_some() { 4 } else { 0 })?;
+    r.end()?;
     Ok(MeterFeatures { max_meters, band_types, capabilities, max_bands, max_color, features })
 }

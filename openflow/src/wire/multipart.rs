@@ -116,8 +116,8 @@ pub(super) fn read_request(mut r: Reader<'_>) -> Result<(MultipartRequest, Multi
         QUEUE_DESC => Queues(PortNo(r.u32()?), r.u32()?),
         FLOW_MONITOR => FlowMonitor(repeat(r, flow::read_monitor)?),
         _ => match nicira(r, kind) {
-            Some((IPFIX_BRIDGE, _)) => IpfixBridge,
-            Some((IPFIX_FLOW, _)) => IpfixFlow,
+            Some((IPFIX_BRIDGE, rest)) if rest.is_empty() => IpfixBridge,
+            Some((IPFIX_FLOW, rest)) if rest.is_empty() => IpfixFlow,
             _ => Opaque { kind, body: r.rest().to_vec() },
         },
     };
@@ -220,7 +220,11 @@ pub(super) fn read_reply(mut r: Reader<'_>) -> Result<(MultipartReply, Multipart
     let reply = match kind {
         DESC => Desc(read_desc(r)?),
         FLOWS => Flows(list(r, flow::STATS, flow::read_stats)?),
-        AGGREGATE => Aggregate(flow::read_counters(&mut r)?),
+        AGGREGATE => {
+            let counters = flow::read_counters(&mut r)?;
+            r.end()?;
+            Aggregate(counters)
+        }
         TABLE_STATS => TableStats(repeat(r, table::read_stats)?),
         PORT_STATS => PortStats(list(r, port::STATS, port::read_stats)?),
         QUEUE_STATS => QueueStats(list(r, port::QUEUE_STATS, port::read_queue_stats)?),
@@ -236,7 +240,11 @@ pub(super) fn read_reply(mut r: Reader<'_>) -> Result<(MultipartReply, Multipart
         QUEUE_DESC => Queues(list(r, port::QUEUE_DESC, port::read_queue_desc)?),
         FLOW_MONITOR => FlowMonitor(list(r, flow::UPDATE, flow::read_update)?),
         _ => match nicira(r, kind) {
-            Some((IPFIX_BRIDGE, mut body)) => IpfixBridge(read_ipfix(&mut body)?),
+            Some((IPFIX_BRIDGE, mut body)) => {
+                let stats = read_ipfix(&mut body)?;
+                body.end()?;
+                IpfixBridge(stats)
+            }
             Some((IPFIX_FLOW, body)) => IpfixFlow(repeat(body, read_ipfix)?),
             _ => Opaque { kind, body: r.rest().to_vec() },
         },
@@ -254,13 +262,10 @@ fn put_desc(out: &mut Writer, desc: &Desc) -> Result<(), EncodeError> {
 
 fn read_desc(mut r: Reader<'_>) -> Result<Desc, DecodeError> {
     let mut name = |room| read_name(&mut r, room);
-    Ok(Desc {
-        manufacturer: name(256)?,
-        hardware: name(256)?,
-        software: name(256)?,
-        serial: name(32)?,
-        datapath: name(256)?,
-    })
+    let (manufacturer, hardware, software) = (name(256)?, name(256)?, name(256)?);
+    let (serial, datapath) = (name(32)?, name(256)?);
+    r.end()?;
+    Ok(Desc { manufacturer, hardware, software, serial, datapath })
 }
 
 fn put_ipfix(out: &mut Writer, stats: &IpfixStats) {

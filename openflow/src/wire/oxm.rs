@@ -4,7 +4,7 @@ use super::writer::Put;
 use super::{Reader, Writer};
 use crate::action::SetField;
 use crate::error::{DecodeError, EncodeError};
-use crate::field::{Field, OxmHeader, OxmId, Subfield};
+use crate::field::{Field, OxmHeader, OxmId, Subfield, Told};
 use crate::flow_match::Match;
 
 /// Which of a field's headers a structure takes.
@@ -16,38 +16,41 @@ pub(crate) enum Dialect {
     Nxm,
 }
 
-/// The header of `field` without mask, of the length that Open vSwitch states without a TLV table.
-fn header(field: Field, dialect: Dialect, place: &'static str) -> Result<OxmHeader, EncodeError> {
+/// The header of a field without mask, of the length that it was told with, or that Open vSwitch states without a TLV table.
+fn header(named: Subfield, dialect: Dialect, place: &'static str) -> Result<OxmHeader, EncodeError> {
+    let field = named.field;
     let found = match dialect {
         Dialect::Oxm => field.info().headers.first(),
         Dialect::Nxm => field.oldest_header(),
     };
     let h = found.ok_or(EncodeError::NoWireForm { field, place })?;
     let id = OxmId { class: h.class, number: h.number, experimenter: h.experimenter };
-    Ok(OxmHeader { id, masked: false, payload: field.info().bytes })
+    Ok(OxmHeader { id, masked: false, payload: named.told.0.unwrap_or(field.info().bytes) })
 }
 
 /// Writes the header of a field, 4 or 8 bytes.
-pub(crate) fn put_header(out: &mut Writer, field: Field, dialect: Dialect) -> Result<(), EncodeError> {
-    header(field, dialect, "an action")?.put(out);
+pub(crate) fn put_header(out: &mut Writer, named: Subfield, dialect: Dialect) -> Result<(), EncodeError> {
+    header(named, dialect, "an action")?.put(out);
     Ok(())
 }
 
 /// Writes the Nicira header of a field where only 4 bytes have room.
-pub(crate) fn put_short_header(out: &mut Writer, field: Field, place: &'static str) -> Result<(), EncodeError> {
-    let header = header(field, Dialect::Nxm, place)?;
+pub(crate) fn put_short_header(out: &mut Writer, named: Subfield, place: &'static str) -> Result<(), EncodeError> {
+    let header = header(named, Dialect::Nxm, place)?;
     if header.id.experimenter != 0 {
-        return Err(EncodeError::NoWireForm { field, place });
+        return Err(EncodeError::NoWireForm { field: named.field, place });
     }
     header.put(out);
     Ok(())
 }
 
-/// Reads a header of 4 or 8 bytes that names a field.
-pub(crate) fn read_header(r: &mut Reader<'_>) -> Result<Field, Unknown> {
+/// Reads a header of 4 or 8 bytes that names a field, all of it.
+pub(crate) fn read_header(r: &mut Reader<'_>) -> Result<Subfield, Unknown> {
     let (header, size) = OxmHeader::split(r.rest()).ok_or(Unknown)?;
     r.skip(size).map_err(|_| Unknown)?;
-    header.id.field().ok_or(Unknown)
+    let field = header.id.field().ok_or(Unknown)?;
+    let told = Told(field.is_tun_metadata().then_some(header.payload));
+    Ok(Subfield { told, ..field.all_bits() })
 }
 
 /// A field or form that this crate does not know; the action becomes opaque.
@@ -68,9 +71,9 @@ pub(crate) fn offset_bits(subfield: Subfield) -> Result<u16, EncodeError> {
     Ok(subfield.offset << 6 | (subfield.bits - 1))
 }
 
-/// The subfield of `field` that 16 bits of offset and width name.
-pub(crate) fn subfield(field: Field, offset_bits: u16) -> Result<Subfield, Unknown> {
-    checked(Subfield { field, offset: offset_bits >> 6, bits: (offset_bits & 63) + 1 })
+/// The part of a field that 16 bits of offset and width name.
+pub(crate) fn subfield(named: Subfield, offset_bits: u16) -> Result<Subfield, Unknown> {
+    checked(Subfield { offset: offset_bits >> 6, bits: (offset_bits & 63) + 1, ..named })
 }
 
 /// `subfield`, if it lies within its field.

@@ -101,28 +101,32 @@ pub(super) fn put_packet_in2(out: &mut Writer, p: &PacketIn2) -> Result<(), Enco
 }
 
 pub(super) fn read_packet_in2(r: Reader<'_>) -> Result<PacketIn2, DecodeError> {
-    let mut p = PacketIn2::default();
+    let (mut p, mut packet) = (PacketIn2::default(), None);
     for property in property::read(r) {
-        let mut property = property?;
-        let data = &mut property.data;
-        match property.kind {
-            PACKET => p.packet = data.rest().to_vec(),
-            FULL_LEN => p.full_len = Some(data.u32()?),
-            BUFFER_ID => p.buffer_id = Some(data.u32()?),
-            TABLE_ID => p.table = Some(data.u8()?),
+        let property = property?;
+        let known = match property.kind {
+            PACKET => property::keep(&mut packet, property.bytes().map(<[u8]>::to_vec)),
+            FULL_LEN => property::keep(&mut p.full_len, property.as_u32()),
+            BUFFER_ID => property::keep(&mut p.buffer_id, property.as_u32()),
+            TABLE_ID => property::keep(&mut p.table, property.as_u8()),
             COOKIE => {
-                data.skip(NESTED_PADDING)?;
-                p.cookie = Some(data.u64()?);
+                let cookie = property.nested().and_then(|bytes| bytes.try_into().ok());
+                property::keep(&mut p.cookie, cookie.map(u64::from_be_bytes))
             }
-            REASON => p.reason = Some(data.u8()?),
-            METADATA => p.metadata = Some(Match::from_oxm(data.rest())?),
-            USERDATA => p.userdata = Some(data.rest().to_vec()),
-            CONTINUATION => {
-                data.skip(NESTED_PADDING)?;
-                p.continuation = Some(data.rest().to_vec());
+            REASON => property::keep(&mut p.reason, property.as_u8()),
+            METADATA => {
+                let metadata = property.bytes().map(Match::from_oxm).transpose()?;
+                property::keep(&mut p.metadata, metadata)
             }
-            _ => p.opaque.push(property.whole.into()),
+            USERDATA => property::keep(&mut p.userdata, property.bytes().map(<[u8]>::to_vec)),
+            CONTINUATION => property::keep(&mut p.continuation, property.nested().map(<[u8]>::to_vec)),
+            _ => false,
+        };
+        if !known {
+            p.opaque.push(property.whole.into());
         }
     }
+    // As Open vSwitch has it: there is always a packet, if only of no bytes.
+    p.packet = packet.ok_or(DecodeError::BadValue { what: "property of a packet-in without a packet", value: 0 })?;
     Ok(p)
 }

@@ -6,6 +6,7 @@ use super::session::{put_opaque, read_opaque};
 use super::writer::Put;
 use super::{Reader, Writer};
 use crate::error::{DecodeError, EncodeError};
+use crate::name::Name;
 use crate::port::PortNo;
 use crate::port_desc::{PortDesc, PortEthernet, PortMod, PortReason, PortStats, PortStatus};
 use crate::queue::{QueueDesc, QueueStats};
@@ -14,20 +15,18 @@ use crate::queue::{QueueDesc, QueueStats};
 const ETHERNET: u16 = 0;
 
 /// Writes a name and fills up `room` with zeros.
-pub(super) fn put_name(out: &mut Writer, name: &str, room: usize) -> Result<(), EncodeError> {
-    if name.len() > room || name.contains('\0') {
-        return Err(EncodeError::TooLong { what: "name", length: name.len(), max: room });
-    }
-    out.bytes(name.as_bytes());
-    out.zeros(room - name.len());
+pub(super) fn put_name(out: &mut Writer, name: &Name, room: usize) -> Result<(), EncodeError> {
+    let bytes = name.as_bytes();
+    let too_long = EncodeError::TooLong { what: "name", length: bytes.len(), max: room };
+    let rest = room.checked_sub(bytes.len()).ok_or(too_long)?;
+    out.bytes(bytes);
+    out.zeros(rest);
     Ok(())
 }
 
-/// Reads a name up to its first zero; what is not UTF-8 is replaced.
-pub(super) fn read_name(r: &mut Reader<'_>, room: usize) -> Result<String, DecodeError> {
-    let bytes = r.take(room)?;
-    let end = bytes.iter().position(|b| *b == 0).unwrap_or(room);
-    Ok(String::from_utf8_lossy(&bytes[..end]).into_owned())
+/// Reads a name and what fills up its room.
+pub(super) fn read_name(r: &mut Reader<'_>, room: usize) -> Result<Name, DecodeError> {
+    r.take(room).map(Name::new)
 }
 
 pub(super) fn put_desc(out: &mut Writer, desc: &PortDesc) -> Result<(), EncodeError> {
@@ -62,23 +61,25 @@ pub(super) fn read_desc(whole: &[u8]) -> Result<PortDesc, DecodeError> {
     let (name, config, state) = (read_name(&mut r, 16)?, r.u32()?, r.u32()?);
     let mut desc = PortDesc { port, hw_addr, name, config, state, ethernet: None, opaque: Vec::new() };
     for property in property::read(r) {
-        let mut property = property?;
-        if property.kind == ETHERNET && property.data.len() == 28 {
-            property.data.skip(4)?;
-            let mut next = || property.data.u32();
-            desc.ethernet = Some(PortEthernet {
-                current: next()?,
-                advertised: next()?,
-                supported: next()?,
-                peer: next()?,
-                current_speed: next()?,
-                max_speed: next()?,
-            });
-        } else {
+        let property = property?;
+        let value = property.nested().filter(|_| property.kind == ETHERNET).and_then(ethernet);
+        if !property::keep(&mut desc.ethernet, value) {
             desc.opaque.push(property.whole.into());
         }
     }
     Ok(desc)
+}
+
+/// What an Ethernet port can do, when the bytes are six numbers.
+fn ethernet(bytes: &[u8]) -> Option<PortEthernet> {
+    let [current, advertised, supported, peer, current_speed, max_speed] = numbers(bytes)?.map(u32::from_be_bytes);
+    Some(PortEthernet { current, advertised, supported, peer, current_speed, max_speed })
+}
+
+/// `N` numbers of `M` bytes and nothing else.
+fn numbers<const N: usize, const M: usize>(bytes: &[u8]) -> Option<[[u8; M]; N]> {
+    let (numbers, []) = bytes.as_chunks() else { return None };
+    numbers.try_into().ok()
 }
 
 pub(super) fn put_status(out: &mut Writer, status: &PortStatus) -> Result<(), EncodeError> {
@@ -91,7 +92,9 @@ pub(super) fn read_status(mut r: Reader<'_>) -> Result<PortStatus, DecodeError> 
     let all = [PortReason::Add, PortReason::Delete, PortReason::Modify].map(|p| (p as u64, p));
     let reason = one_of("ofp_port_reason", r.u8()?.into(), &all)?;
     r.skip(7)?;
-    Ok(PortStatus { reason, desc: read_desc(r.rest())? })
+    let desc = read_desc(r.element(DESC)?)?;
+    r.end()?;
+    Ok(PortStatus { reason, desc })
 }
 
 pub(super) fn put_mod(out: &mut Writer, port_mod: &PortMod) -> Result<(), EncodeError> {
@@ -116,10 +119,9 @@ pub(super) fn read_mod(mut r: Reader<'_>) -> Result<PortMod, DecodeError> {
     let (config, mask) = (r.u32()?, r.u32()?);
     let mut port_mod = PortMod { port, hw_addr, config, mask, advertise: None, opaque: Vec::new() };
     for property in property::read(r) {
-        let mut property = property?;
-        if property.kind == ETHERNET && property.data.len() == 4 {
-            port_mod.advertise = Some(property.data.u32()?);
-        } else {
+        let property = property?;
+        let value = property.as_u32().filter(|_| property.kind == ETHERNET);
+        if !property::keep(&mut port_mod.advertise, value) {
             port_mod.opaque.push(property.whole.into());
         }
     }
@@ -168,12 +170,9 @@ pub(super) fn read_stats(whole: &[u8]) -> Result<PortStats, DecodeError> {
         opaque: Vec::new(),
     };
     for property in property::read(r) {
-        let mut property = property?;
-        if property.kind == ETHERNET && property.data.len() == 36 {
-            property.data.skip(4)?;
-            let mut next = || property.data.u64();
-            stats.ethernet = Some([next()?, next()?, next()?, next()?]);
-        } else {
+        let property = property?;
+        let value = property.nested().filter(|_| property.kind == ETHERNET).and_then(numbers);
+        if !property::keep(&mut stats.ethernet, value.map(|four| four.map(u64::from_be_bytes))) {
             stats.opaque.push(property.whole.into());
         }
     }
@@ -230,11 +229,14 @@ pub(super) fn read_queue_desc(whole: &[u8]) -> Result<QueueDesc, DecodeError> {
     r.skip(8)?;
     let mut desc = QueueDesc { port, queue, min_rate: None, max_rate: None, opaque: Vec::new() };
     for property in property::read(r) {
-        let mut property = property?;
-        match (property.kind, property.data.len()) {
-            (MIN_RATE, 2 | 4) => desc.min_rate = Some(property.data.u16()?),
-            (MAX_RATE, 2 | 4) => desc.max_rate = Some(property.data.u16()?),
-            _ => desc.opaque.push(property.whole.into()),
+        let property = property?;
+        let known = match property.kind {
+            MIN_RATE => property::keep(&mut desc.min_rate, property.as_u16()),
+            MAX_RATE => property::keep(&mut desc.max_rate, property.as_u16()),
+            _ => false,
+        };
+        if !known {
+            desc.opaque.push(property.whole.into());
         }
     }
     Ok(desc)

@@ -61,6 +61,12 @@ impl<'a> Reader<'a> {
         self.rest
     }
 
+    /// Nothing is left; what follows a structure that has an end of its own would be lost.
+    pub fn end(self) -> Result<(), DecodeError> {
+        let bad = DecodeError::BadLength { what: self.what, length: self.rest.len() };
+        if self.is_empty() { Ok(()) } else { Err(bad) }
+    }
+
     pub fn is_empty(self) -> bool {
         self.rest.is_empty()
     }

@@ -13,26 +13,35 @@ use crate::switch::{AsyncConfig, Features, Hello, Role, RoleKind, RoleStatus};
 const VERSION_BITMAP: u16 = 1;
 
 pub(super) fn put_hello(out: &mut Writer, hello: &Hello) -> Result<(), EncodeError> {
-    let Some(bitmap) = hello.bitmap else { return Ok(()) };
-    property::put(out, VERSION_BITMAP, |out| {
-        out.u32(bitmap as u32);
-        if bitmap >> 32 != 0 {
-            out.u32((bitmap >> 32) as u32);
-        }
-    })
+    if let Some(bitmap) = hello.bitmap {
+        property::put(out, VERSION_BITMAP, |out| {
+            out.u32(bitmap as u32);
+            if bitmap >> 32 != 0 {
+                out.u32((bitmap >> 32) as u32);
+            }
+        })?;
+    }
+    put_opaque(out, &hello.opaque);
+    Ok(())
 }
 
 pub(super) fn read_hello(r: Reader<'_>, version: u8) -> Result<Hello, DecodeError> {
-    let mut bitmap = None;
+    let mut hello = Hello { version, bitmap: None, opaque: Vec::new() };
     for element in property::read(r) {
         let mut element = element?;
-        if element.kind == VERSION_BITMAP {
-            let low = u64::from(element.data.u32()?);
-            let high = if element.data.is_empty() { 0 } else { u64::from(element.data.u32()?) };
-            bitmap = Some(high << 32 | low);
+        if element.kind != VERSION_BITMAP || hello.bitmap.is_some() {
+            hello.opaque.push(element.whole.into());
+            continue;
         }
+        let low = u64::from(element.data.u32()?);
+        let high = if element.data.is_empty() { 0 } else { u64::from(element.data.u32()?) };
+        // No version has a number from 64; a bit for one of them would be lost.
+        if element.data.rest().iter().any(|b| *b != 0) {
+            return Err(DecodeError::BadLength { what: "bitmap of versions", length: element.whole.len() });
+        }
+        hello.bitmap = Some(high << 32 | low);
     }
-    Ok(Hello { version, bitmap })
+    Ok(hello)
 }
 
 pub(super) fn put_error(out: &mut Writer, error: &OfError) {
@@ -44,10 +53,10 @@ pub(super) fn put_error(out: &mut Writer, error: &OfError) {
     out.bytes(&error.data);
 }
 
-pub(super) fn read_error(mut r: Reader<'_>) -> Result<OfError, DecodeError> {
+pub(super) fn read_error(mut r: Reader<'_>, version: u8) -> Result<OfError, DecodeError> {
     let (kind, code) = (r.u16()?, r.u16()?);
     let experimenter = if kind == OfError::EXPERIMENTER { Some(r.u32()?) } else { None };
-    Ok(OfError { kind, code, experimenter, data: r.rest().to_vec() })
+    Ok(OfError { version, kind, code, experimenter, data: r.rest().to_vec() })
 }
 
 pub(super) fn put_features(out: &mut Writer, features: &Features) {

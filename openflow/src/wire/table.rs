@@ -25,11 +25,14 @@ fn put_properties(out: &mut Writer, properties: &TableProperties) -> Result<(), 
 fn read_properties(r: Reader<'_>) -> Result<TableProperties, DecodeError> {
     let mut properties = TableProperties::default();
     for property in property::read(r) {
-        let mut property = property?;
-        match (property.kind, property.data.rest()) {
-            (EVICTION, [_, _, _, _]) => properties.eviction = Some(property.data.u32()?),
-            (VACANCY, &[down, up, now, 0]) => properties.vacancy = Some((down, up, now)),
-            _ => properties.opaque.push(property.whole.into()),
+        let property = property?;
+        let known = match (property.kind, property.as_u32().map(u32::to_be_bytes)) {
+            (EVICTION, _) => property::keep(&mut properties.eviction, property.as_u32()),
+            (VACANCY, Some([down, up, now, 0])) => property::keep(&mut properties.vacancy, Some((down, up, now))),
+            _ => false,
+        };
+        if !known {
+            properties.opaque.push(property.whole.into());
         }
     }
     Ok(properties)
@@ -78,7 +81,9 @@ pub(super) fn put_status(out: &mut Writer, status: &TableStatus) -> Result<(), E
 pub(super) fn read_status(mut r: Reader<'_>) -> Result<TableStatus, DecodeError> {
     let reason = r.u8()?;
     r.skip(7)?;
-    Ok(TableStatus { reason, desc: read_desc(r.rest())? })
+    let desc = read_desc(r.element(DESC)?)?;
+    r.end()?;
+    Ok(TableStatus { reason, desc })
 }
 
 pub(super) fn put_stats(out: &mut Writer, stats: &TableStats) {

@@ -1,6 +1,6 @@
 //! The table of tunnel options and the flushing of connections on the wire (`nicira-ext.h`).
 
-use super::property;
+use super::property::{self, Property};
 use super::reader::one_of;
 use super::session::put_opaque;
 use super::writer::Put;
@@ -125,46 +125,56 @@ fn put_tuple(out: &mut Writer, kind: u16, tuple: &CtTuple) -> Result<(), EncodeE
 pub(super) fn read_ct_flush(mut r: Reader<'_>) -> Result<CtFlush, DecodeError> {
     let mut flush = CtFlush { ip_proto: r.u8()?, ..CtFlush::default() };
     r.skip(7)?;
+    let (mut mark, mut mark_mask, mut labels, mut labels_mask) = (None, None, None, None);
     for property in property::read(r) {
-        let mut property = property?;
-        let data = &mut property.data;
-        match property.kind {
-            ORIGINAL => flush.original = Some(read_tuple(*data)?),
-            REPLY => flush.reply = Some(read_tuple(*data)?),
-            ZONE => flush.zone = Some(data.u16()?),
-            MARK => flush.mark = Some((data.u32()?, flush.mark.and_then(|m| m.1))),
-            MARK_MASK => flush.mark = Some((flush.mark.map_or(0, |m| m.0), Some(data.u32()?))),
-            LABELS => {
-                flush.labels = Some((data.u128()?, flush.labels.and_then(|l| l.1)));
-            }
-            LABELS_MASK => {
-                flush.labels = Some((flush.labels.map_or(0, |l| l.0), Some(data.u128()?)));
-            }
-            _ => flush.opaque.push(property.whole.into()),
+        let property = property?;
+        let known = match property.kind {
+            ORIGINAL => property::keep(&mut flush.original, read_tuple(&property)),
+            REPLY => property::keep(&mut flush.reply, read_tuple(&property)),
+            ZONE => property::keep(&mut flush.zone, property.as_u16()),
+            MARK => property::keep(&mut mark, property.as_u32()),
+            // A mask without what it masks stays whole.
+            MARK_MASK if mark.is_some() => property::keep(&mut mark_mask, property.as_u32()),
+            LABELS => property::keep(&mut labels, property.as_u128()),
+            LABELS_MASK if labels.is_some() => property::keep(&mut labels_mask, property.as_u128()),
+            _ => false,
+        };
+        if !known {
+            flush.opaque.push(property.whole.into());
         }
     }
+    flush.mark = mark.map(|mark| (mark, mark_mask));
+    flush.labels = labels.map(|labels| (labels, labels_mask));
     Ok(flush)
 }
 
-fn read_tuple(mut r: Reader<'_>) -> Result<CtTuple, DecodeError> {
+/// Reads a tuple; `None` when it would not be written again the same way.
+fn read_tuple(property: &Property<'_>) -> Option<CtTuple> {
     let mut tuple = CtTuple::default();
-    r.skip(4)?;
-    for property in property::read(r) {
-        let mut property = property?;
-        let data = &mut property.data;
-        match property.kind {
-            kind @ (0 | 1) => {
-                let address = Ipv6Addr::from_bits(data.u128()?);
-                let address = address.to_ipv4_mapped().map_or(IpAddr::V6(address), IpAddr::V4);
-                *(if kind == 0 { &mut tuple.src } else { &mut tuple.dst }) = Some(address);
-            }
-            2 => tuple.src_port = Some(data.u16()?),
-            3 => tuple.dst_port = Some(data.u16()?),
-            4 => tuple.icmp_id = Some(data.u16()?),
-            5 => tuple.icmp_type = Some(data.u8()?),
-            6 => tuple.icmp_code = Some(data.u8()?),
-            kind => return Err(DecodeError::BadValue { what: "property of a connection's tuple", value: kind.into() }),
+    let parts = Reader::new("tuple of a connection", property.nested()?);
+    for part in property::read(parts) {
+        let part = part.ok()?;
+        let known = match part.kind {
+            0 => property::keep(&mut tuple.src, part.as_u128().map(address)),
+            1 => property::keep(&mut tuple.dst, part.as_u128().map(address)),
+            2 => property::keep(&mut tuple.src_port, part.as_u16()),
+            3 => property::keep(&mut tuple.dst_port, part.as_u16()),
+            4 => property::keep(&mut tuple.icmp_id, part.as_u16()),
+            5 => property::keep(&mut tuple.icmp_type, part.as_u8()),
+            6 => property::keep(&mut tuple.icmp_code, part.as_u8()),
+            _ => false,
+        };
+        if !known {
+            return None;
         }
     }
-    Ok(tuple)
+    let mut again = Writer::new();
+    let same = put_tuple(&mut again, property.kind, &tuple).is_ok() && again == property.whole;
+    same.then_some(tuple)
+}
+
+/// The address that 16 bytes tell, of IPv4 as it is mapped into IPv6.
+fn address(bits: u128) -> IpAddr {
+    let address = Ipv6Addr::from_bits(bits);
+    address.to_ipv4_mapped().map_or(IpAddr::V6(address), IpAddr::V4)
 }

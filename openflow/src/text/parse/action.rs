@@ -215,7 +215,7 @@ fn parse_one(pair: &Pair<'_>, context: Context, out: &mut Vec<Action>) -> Result
         "encap" => Action::Encap(Box::new(parse_encap(value, context.order)?)),
         "decap" => parse_decap(value)?,
         "dec_nsh_ttl" => Action::DecNshTtl,
-        "delete_field" => Action::DeleteField(field(value)?),
+        "delete_field" => Action::DeleteField(field(value)?.all_bits()),
         "action" => Action::Opaque(parse_bytes(value)?.into()),
         key => {
             let port = port_of(key).map_err(|_| ParseError::new("no action", key))?;

@@ -92,7 +92,7 @@ pub(super) fn put(out: &mut Writer, action: &Action) -> Result<(), EncodeError> 
             out.u16(*length);
             out.u16(dst.offset);
             let start = out.len();
-            oxm::put_header(out, dst.field, Dialect::Nxm)?;
+            oxm::put_header(out, *dst, Dialect::Nxm)?;
             out.zeros(10 - (out.len() - start));
         }
         Action::DeleteField(field) => {
@@ -137,7 +137,7 @@ fn put_multipath(out: &mut Writer, multipath: &Multipath) -> Result<(), EncodeEr
     out.u32(multipath.arg);
     out.zeros(2);
     out.u16(oxm::offset_bits(multipath.dst)?);
-    oxm::put_short_header(out, multipath.dst.field, "multipath")
+    oxm::put_short_header(out, multipath.dst, "multipath")
 }
 
 fn put_bundle(out: &mut Writer, bundle: &Bundle) -> Result<(), EncodeError> {
@@ -152,7 +152,7 @@ fn put_bundle(out: &mut Writer, bundle: &Bundle) -> Result<(), EncodeError> {
     match bundle.dst {
         Some(dst) => {
             out.u16(oxm::offset_bits(dst)?);
-            oxm::put_short_header(out, dst.field, "bundle_load")?;
+            oxm::put_short_header(out, dst, "bundle_load")?;
         }
         None => out.zeros(6),
     }
@@ -164,7 +164,7 @@ fn put_output_reg(out: &mut Writer, source: Subfield, max_len: u16) -> Result<()
     if oxm::has_short_header(source.field) {
         head(out, 15);
         out.u16(oxm::offset_bits(source)?);
-        oxm::put_short_header(out, source.field, "output")?;
+        oxm::put_short_header(out, source, "output")?;
         out.u16(max_len);
         out.zeros(6);
     } else {
@@ -172,7 +172,7 @@ fn put_output_reg(out: &mut Writer, source: Subfield, max_len: u16) -> Result<()
         out.u16(oxm::offset_bits(source)?);
         out.u16(max_len);
         let start = out.len();
-        oxm::put_header(out, source.field, Dialect::Nxm)?;
+        oxm::put_header(out, source, Dialect::Nxm)?;
         out.zeros(10 - (out.len() - start));
     }
     Ok(())
@@ -223,7 +223,7 @@ fn put_stack(out: &mut Writer, subtype: u16, subfield: Subfield) -> Result<(), E
     head(out, subtype);
     out.u16(subfield.offset);
     let start = out.len();
-    oxm::put_header(out, subfield.field, Dialect::Nxm)?;
+    oxm::put_header(out, subfield, Dialect::Nxm)?;
     out.u16(subfield.bits);
     out.zeros(12 - (out.len() - start));
     Ok(())
@@ -248,7 +248,7 @@ fn put_sample(out: &mut Writer, sample: &Sample) -> Result<(), EncodeError> {
             }
             Observation::Const(id) => out.u32(id),
             Observation::Field(subfield) => {
-                oxm::put_short_header(out, subfield.field, "sample")?;
+                oxm::put_short_header(out, subfield, "sample")?;
                 out.u16(oxm::offset_bits(subfield)?);
                 out.zeros(2);
             }
@@ -271,7 +271,7 @@ fn put_ct(out: &mut Writer, ct: &Ct) -> Result<(), EncodeError> {
             out.u16(zone);
         }
         Zone::Field(subfield) => {
-            oxm::put_short_header(out, subfield.field, "ct(zone=)")?;
+            oxm::put_short_header(out, subfield, "ct(zone=)")?;
             out.u16(oxm::offset_bits(subfield)?);
         }
     }
@@ -352,7 +352,7 @@ fn put_learn(out: &mut Writer, learn: &Learn) -> Result<(), EncodeError> {
         out.u16(learn.result_dst.map_or(0, |dst| dst.offset));
         out.zeros(2);
         if let Some(dst) = learn.result_dst {
-            oxm::put_header(out, dst.field, Dialect::Nxm)?;
+            oxm::put_header(out, dst, Dialect::Nxm)?;
         }
     }
     for spec in &learn.specs {
@@ -374,7 +374,7 @@ fn put_learn(out: &mut Writer, learn: &Learn) -> Result<(), EncodeError> {
         out.u16(bits | src | kind);
         match &spec.src {
             LearnSrc::Field(src) => {
-                oxm::put_short_header(out, src.field, "learn")?;
+                oxm::put_short_header(out, *src, "learn")?;
                 out.u16(src.offset);
             }
             LearnSrc::Const { bits, value } => {
@@ -388,7 +388,7 @@ fn put_learn(out: &mut Writer, learn: &Learn) -> Result<(), EncodeError> {
             }
         }
         if let Some(dst) = dst {
-            oxm::put_short_header(out, dst.field, "learn")?;
+            oxm::put_short_header(out, dst, "learn")?;
             out.u16(dst.offset);
         }
     }

@@ -63,7 +63,7 @@ pub(super) fn read(r: &mut Reader<'_>, depth: usize) -> Result<Action, ReadError
         48 => Action::DecNshTtl,
         49 => {
             let (length, offset) = (r.u16()?, r.u16()?);
-            let dst = Subfield { field: oxm::read_header(r)?, offset, bits: 1 };
+            let dst = Subfield { offset, bits: 1, ..oxm::read_header(r)? };
             Action::CheckPktLarger { length, dst: oxm::checked(dst)? }
         }
         50 => Action::DeleteField(oxm::read_header(r)?),
@@ -147,8 +147,8 @@ fn read_dec_ttl(r: &mut Reader<'_>) -> Result<Action, DecodeError> {
 
 fn read_stack(r: &mut Reader<'_>) -> Result<Subfield, Unknown> {
     let offset = r.u16()?;
-    let field = oxm::read_header(r)?;
-    oxm::checked(Subfield { field, offset, bits: r.u16()? })
+    let named = oxm::read_header(r)?;
+    oxm::checked(Subfield { offset, bits: r.u16()?, ..named })
 }
 
 fn read_sample(r: &mut Reader<'_>, subtype: u16) -> Result<Sample, Unknown> {
@@ -248,7 +248,7 @@ fn read_learn(r: &mut Reader<'_>, second_form: bool) -> Result<Learn, Unknown> {
         let offset = r.u16()?;
         r.skip(2)?;
         if flags & 4 != 0 {
-            result_dst = Some(oxm::checked(Subfield { field: oxm::read_header(r)?, offset, bits: 1 })?);
+            result_dst = Some(oxm::checked(Subfield { offset, bits: 1, ..oxm::read_header(r)? })?);
         }
     }
     let specs = read_specs(r)?;
@@ -278,8 +278,8 @@ fn read_specs(r: &mut Reader<'_>) -> Result<Vec<LearnSpec>, Unknown> {
         }
         let bits = head & 0x3ff;
         let subfield = |r: &mut Reader<'_>| {
-            let field = oxm::read_header(r)?;
-            oxm::checked(Subfield { field, offset: r.u16()?, bits })
+            let named = oxm::read_header(r)?;
+            oxm::checked(Subfield { offset: r.u16()?, bits, ..named })
         };
         let src = match head & 1 << 13 {
             0 => LearnSrc::Field(subfield(r)?),
