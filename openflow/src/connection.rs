@@ -33,6 +33,7 @@ use pending::{Pending, Waiting};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::{oneshot, watch};
 use writer::Outbox;
 
 /// What can be set of a connection.
@@ -44,6 +45,8 @@ pub struct Options {
     pub connect_timeout: Duration,
     /// How many bytes may wait to be written before senders wait.
     pub write_buffer: usize,
+    /// How long what is queued may still take to be written after the last handle of the connection is gone.
+    pub linger: Duration,
     /// How many events a subscriber may be behind before it loses the oldest.
     pub event_buffer: usize,
     /// Whether to ask for packet-ins in Nicira's second form ([`Message::PacketIn2`]), with userdata and continuation.
@@ -59,6 +62,7 @@ impl Default for Options {
             probe_interval: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(5),
             write_buffer: 4 << 20,
+            linger: Duration::from_secs(5),
             event_buffer: 4096,
             packet_in2: true,
             miss_send_len: 0xffff,
@@ -66,8 +70,11 @@ impl Default for Options {
     }
 }
 
-/// A connection on which both sides speak OpenFlow 1.5; clones are the same connection. It closes when the last clone
-/// and the last [`Events`] are gone, or when [`Connection::close`] is called.
+/// A connection on which both sides speak OpenFlow 1.5; clones are the same connection.
+///
+/// It closes when the last clone is dropped, and then what was sent is still written, in the background, for no longer than
+/// [`Options::linger`] and as long as the runtime runs. Who has to know waits before: for [`Connection::flush`], that it is
+/// written, or for [`Connection::barrier`], that the switch has done it. [`Connection::close`] writes nothing more.
 #[derive(Clone)]
 pub struct Connection {
     inner: Arc<Inner>,
@@ -77,11 +84,13 @@ struct Inner {
     pending: Arc<Pending>,
     outbox: Outbox,
     tasks: [tokio::task::AbortHandle; 2],
+    /// Tells the tasks, when it is dropped, that nobody holds the connection any more.
+    _handles: watch::Sender<()>,
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.tasks.iter().for_each(tokio::task::AbortHandle::abort);
+        self.pending.close(Closed::Here);
     }
 }
 
@@ -150,7 +159,10 @@ impl Connection {
         let (read, write) = tokio::io::split(stream);
         let pending = Arc::new(Pending::new(options.event_buffer));
         let (outbox, queue) = Outbox::new(options.write_buffer);
-        let writing = tokio::spawn(writer::run(write, queue, pending.clone()));
+        let (handles, watched) = watch::channel(());
+        let (done, written) = oneshot::channel();
+        let end = writer::End { handles: watched, linger: options.linger, done };
+        let writing = tokio::spawn(writer::run(write, queue, pending.clone(), end));
         let context = reader::Context {
             pending: pending.clone(),
             outbox: outbox.clone(),
@@ -158,11 +170,14 @@ impl Connection {
         };
         let writer = writing.abort_handle();
         let reading = tokio::spawn(async move {
-            reader::run(read, context).await;
+            tokio::select! {
+                () = reader::run(read, context) => {}
+                Ok(()) = written => {}
+            }
             writer.abort(); // It may wait for a switch that does not read any more.
         });
         let tasks = [writing.abort_handle(), reading.abort_handle()];
-        let connection = Connection { inner: Arc::new(Inner { pending, outbox, tasks }) };
+        let connection = Connection { inner: Arc::new(Inner { pending, outbox, tasks, _handles: handles }) };
         if options.packet_in2 {
             connection.send(&Message::SetPacketInFormat(2)).await.map_err(ConnectError::Request)?;
         }
@@ -181,10 +196,19 @@ impl Connection {
         self.inner.pending.closed()
     }
 
-    /// Closes the connection; requests under way fail.
+    /// Closes the connection at once: requests under way fail, and what is queued is not written.
     pub fn close(&self) {
         self.inner.pending.close(Closed::Here);
         self.inner.tasks.iter().for_each(tokio::task::AbortHandle::abort);
+    }
+
+    /// Waits until all that was sent before is handed to the operating system. Not that the switch has it: that is what
+    /// [`Connection::barrier`] tells.
+    ///
+    /// # Errors
+    /// When the connection is or gets closed.
+    pub async fn flush(&self) -> Result<(), RequestError> {
+        self.inner.outbox.flush().await.map_err(|_| self.reason())
     }
 
     /// A new subscription to what the switch says of its own accord, from now on.
@@ -192,7 +216,7 @@ impl Connection {
         self.inner.pending.subscribe()
     }
 
-    /// Sends a message that has no reply; gives its transaction id. If the switch refuses it, that is an
+    /// Queues a message that has no reply, and gives its transaction id; [`Connection::flush`] waits until it is written. If the switch refuses it, that is an
     /// [`Event::Refused`] with this id; [`Connection::apply`] waits for that.
     ///
     /// # Errors

@@ -282,3 +282,74 @@ async fn another_version_is_refused() {
     switch.read().await;
     assert!(matches!(switch.read().await.1, Message::Error(e) if e.name() == Some("OFPHFC_INCOMPATIBLE")));
 }
+
+/// Everything until the connection is closed on the other side.
+async fn drain(switch: &mut Switch) -> Vec<u8> {
+    let mut all = Vec::new();
+    switch.stream.read_to_end(&mut all).await.unwrap();
+    all
+}
+
+#[tokio::test]
+async fn what_was_sent_is_written_though_the_connection_is_dropped_at_once() {
+    let (connection, mut switch) = pair().await;
+    let echo = Message::EchoRequest(vec![7; 60_000]);
+    for _ in 0..50 {
+        connection.send(&echo).await.unwrap(); // More than the stream holds.
+    }
+    drop(connection);
+    for _ in 0..50 {
+        assert_eq!(switch.read().await.1, echo);
+    }
+    assert_eq!(drain(&mut switch).await, b"");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_switch_that_does_not_read_is_waited_for_no_longer_than_said() {
+    let options = Options { packet_in2: false, miss_send_len: 0, linger: Duration::from_secs(3), ..Options::default() };
+    let (connection, mut switch) = pair_with(options).await;
+    for _ in 0..50 {
+        connection.send(&Message::EchoRequest(vec![7; 60_000])).await.unwrap();
+    }
+    let (start, pending) = (tokio::time::Instant::now(), Arc::downgrade(&connection.inner.pending));
+    drop(connection);
+    while pending.strong_count() > 0 {
+        tokio::time::sleep(Duration::from_millis(100)).await; // Until the tasks have ended; the clock is not the real one.
+    }
+    assert!((3..=4).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+    assert_eq!(drain(&mut switch).await.len(), 1 << 20);
+}
+
+#[tokio::test]
+async fn a_flush_waits_until_all_is_written() {
+    let (connection, mut switch) = pair().await;
+    for _ in 0..30 {
+        connection.send(&Message::EchoRequest(vec![7; 60_000])).await.unwrap();
+    }
+    let flushing = connection.clone();
+    let flushed = tokio::spawn(async move { flushing.flush().await });
+    for n in 0..30 {
+        // The stream holds a mebibyte: with more than that still to come, not all can be written.
+        assert!(n >= 12 || !flushed.is_finished());
+        switch.read().await;
+    }
+    flushed.await.unwrap().unwrap();
+    connection.close();
+    assert!(matches!(connection.flush().await, Err(RequestError::Closed(Closed::Here))));
+}
+
+#[tokio::test]
+async fn closing_discards_what_is_queued() {
+    let (connection, mut switch) = pair().await;
+    connection.send(&Message::BarrierRequest).await.unwrap();
+    connection.close();
+    assert_eq!(drain(&mut switch).await, b"");
+}
+
+#[tokio::test]
+async fn events_end_when_the_last_handle_is_gone() {
+    let (connection, _switch) = pair().await;
+    let mut events = connection.events();
+    drop(connection);
+    assert!(matches!(events.next().await, Err(EventError::Closed(Closed::Here))));
+}
