@@ -162,7 +162,7 @@ impl Seeker {
             Err(Error::Conflict(_) | Error::Exists(_)) => Ok(Tenure::Following),
             Err(Error::Missing(_)) => {
                 let namespace = &self.candidate.namespace;
-                Err(Error::Unavailable(format!("there is no namespace {namespace}; apply manifests/namespace.yaml")))
+                Err(Error::Unavailable(format!("there is no namespace {namespace}; apply manifests/weft.yaml")))
             }
             Err(error) => Err(error),
         }

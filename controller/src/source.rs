@@ -101,7 +101,9 @@ pub enum Error {
         message: String,
     },
     /// The API refuses the caller.
-    #[error("{key}: not allowed: {message}; compare the controller's rights with manifests/rbac.yaml")]
+    #[error(
+        "{key}: not allowed: {message}; compare the controller's rights with manifests/chart/templates/access.yaml"
+    )]
     Forbidden {
         /// The object.
         key: Key,

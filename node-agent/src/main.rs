@@ -1,5 +1,7 @@
 //! `weft-agent`: see the library.
 
+use std::io::IsTerminal as _;
+
 use anyhow::{Context as _, Result};
 use clap::Parser;
 use tracing_subscriber::filter::Targets;
@@ -12,7 +14,8 @@ fn main() -> Result<()> {
     let wanted = std::env::var("WEFT_LOG").unwrap_or_else(|_| "info".to_owned());
     let filter: Targets =
         wanted.parse().with_context(|| format!("WEFT_LOG={wanted} (write `info`, or `warn,ovsdb=debug`)"))?;
-    let lines = tracing_subscriber::fmt::layer().with_target(false).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_ansi(std::io::stderr().is_terminal());
+    let lines = lines.with_target(false).with_writer(std::io::stderr);
     tracing_subscriber::registry().with(lines).with(filter).init();
     // Two threads serve a node; each more costs memory for nothing.
     let runtime = tokio::runtime::Builder::new_multi_thread()

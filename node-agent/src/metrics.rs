@@ -2,9 +2,9 @@
 
 mod policy;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use axum::extract::State;
@@ -135,12 +135,14 @@ impl Metrics {
 pub struct Pages {
     metrics: Arc<Metrics>,
     events: mpsc::UnboundedSender<Event>,
+    pulse: Arc<Mutex<Pulse>>,
 }
 
 impl Pages {
     /// The numbers of the process, and the loop that knows those of policy.
     pub fn new(metrics: Arc<Metrics>, events: mpsc::UnboundedSender<Event>) -> Pages {
-        Pages { metrics, events }
+        let pulse = Pulse { beats: 0, since: Instant::now() };
+        Pages { metrics, events, pulse: Arc::new(Mutex::new(pulse)) }
     }
 
     /// What policy has counted; nothing where the switch does not say in time.
@@ -155,16 +157,45 @@ impl Pages {
 /// A scrape waits no longer than this for the switch; Prometheus itself waits ten seconds.
 const SCRAPE_PATIENCE: Duration = Duration::from_secs(5);
 
+/// A loop that has not gone round for so long hangs.
+const STILL: Duration = Duration::from_secs(60);
+
 /// Serves the pages until the process ends.
 pub async fn serve(address: &str, pages: Pages) -> Result<()> {
     let listener = tokio::net::TcpListener::bind(address);
     let listener = listener.await.with_context(|| format!("cannot serve health and metrics on {address}"))?;
     let router = Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(page))
         .with_state(pages);
     Ok(axum::serve(listener, router).await?)
+}
+
+async fn healthz(State(pages): State<Pages>) -> impl IntoResponse {
+    let beats = pages.metrics.alive.load(Ordering::Relaxed);
+    let mut pulse = pages.pulse.lock().unwrap_or_else(PoisonError::into_inner);
+    if pulse.goes(beats, Instant::now()) {
+        (StatusCode::OK, "ok\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "the agent's loop stands still\n")
+    }
+}
+
+/// Whether the loop goes round: it does at least every 15 s.
+#[derive(Debug, Clone, Copy)]
+struct Pulse {
+    beats: u64,
+    since: Instant,
+}
+
+impl Pulse {
+    fn goes(&mut self, beats: u64, now: Instant) -> bool {
+        if beats != self.beats {
+            *self = Pulse { beats, since: now };
+        }
+        now.duration_since(self.since) < STILL
+    }
 }
 
 async fn readyz(State(pages): State<Pages>) -> impl IntoResponse {
@@ -183,5 +214,20 @@ async fn page(State(pages): State<Pages>) -> impl IntoResponse {
             ([(header::CONTENT_TYPE, kind)], text).into_response()
         }
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loop_that_stands_still_is_not_healthy() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut pulse = Pulse { beats: 0, since: start };
+        assert!(pulse.goes(7, at(30)) && pulse.goes(7, at(89)));
+        assert!(!pulse.goes(7, at(90)));
+        assert!(pulse.goes(8, at(91)), "it goes again");
     }
 }

@@ -2,7 +2,7 @@
 # Builds upstream's own binaries, at the versions in tools/go.mod, into $WC_CACHE/bin. Without names: all of them.
 # Go's build cache makes a second run cheap. Times go to $WC_CACHE/build-times.txt. With --missing, those that are there at the
 # versions of today's go.mod are left out.
-#   build.sh [--missing] [etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl agnhost e2e.test ginkgo coredns pause containerd]
+#   build.sh [--missing] [etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl agnhost e2e.test ginkgo coredns pause containerd helm]
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/env.sh"
@@ -10,7 +10,7 @@ mkdir -p "$WC_BIN"
 declare -A sums
 sum() { # NAME: sets sum to the digest of the go.mod that NAME is built from
     local d=tools
-    case $1 in coredns | containerd) d=$1 ;; esac
+    case $1 in coredns | containerd | helm) d=$1 ;; esac
     [ -n "${sums[$d]:-}" ] || sums[$d]=$(cat "$here/$d/go.mod" "$here/$d/go.sum" | sha256sum | cut -d' ' -f1)
     sum=${sums[$d]}
 }
@@ -52,6 +52,7 @@ build() { # name: sets out to the file it made
                 -o "$WC_BIN/containerd2/$c" "github.com/containerd/containerd/v2/cmd/$c")
         done
         out=$WC_BIN/containerd2/containerd ;;
+    helm)     (cd "$here/helm" && go build -p "$WC_JOBS" -trimpath -ldflags "-s -w" -o "$out" helm.sh/helm/v3/cmd/helm) ;;
     pause)    go build -trimpath -ldflags "-s -w" -o "$out" ./pause ;;
     *)        go build -p "$WC_JOBS" -trimpath -ldflags "$flags" -o "$out" "k8s.io/kubernetes/cmd/$1" ;;
     esac

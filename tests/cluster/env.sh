@@ -19,6 +19,7 @@ esac
 : "${WC_CLUSTER_HOOK:=$cluster_hook}"        # run once, in the root namespace, when the API answers and before the nodes start
 : "${WC_CONTROLLERS:=2}"                     # replicas of weft-controller
 : "${WC_WEFT_BIN:=}"                         # folder of Weft's built binaries
+: "${WC_WEFT_IMAGE:=}"                       # archive of Weft's image, for a cluster that Weft is to be installed in
 : "${WC_SKIP:=Feature:SCTPConnectivity|Internet connection}"   # tests that no CNI passes here: no SCTP in the kernel, no internet
 : "${WC_API_ARGS:=}"                         # more flags for kube-apiserver, such as --feature-gates=...
 WC_BIN=$WC_CACHE/bin

@@ -12,7 +12,8 @@ if [ ! -x "$WC_BIN/kubelet" ] || [ ! -e "$WC_CACHE/images/pause.name" ]; then
 fi
 "$here/down.sh"
 pki=$WC_STATE/pki
-mkdir -p "$pki" "$WC_STATE"/{pids,log,etcd}
+mkdir -p "$pki" "$WC_STATE"/{pids,log,etcd,images}
+[ -z "$WC_WEFT_IMAGE" ] || cp "$WC_WEFT_IMAGE" "$WC_STATE/images/"
 if [ "$WC_NET" = weft ]; then
     for b in weft-controller weft-agent weft-cni weftctl; do install -D "$WC_WEFT_BIN/$b" "$WC_STATE/weft/bin/$b"; done
 fi

@@ -10,9 +10,7 @@ mkdir -p "$weft/pki"
 
 kubectl apply --server-side -f "$WC_ROOT/manifests/crds/" >/dev/null
 kubectl wait --for=condition=Established --timeout=30s -f "$WC_ROOT/manifests/crds/" >/dev/null
-for f in "$WC_ROOT"/manifests/{namespace,rbac}*.yaml; do
-    [ ! -e "$f" ] || kubectl apply --server-side -f "$f" >/dev/null
-done
+kubectl apply --server-side -l weft.dev/part=access -f "$WC_ROOT/manifests/weft.yaml" >/dev/null
 
 cat >"$weft/controller.conf" <<Y
 apiVersion: v1

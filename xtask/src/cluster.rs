@@ -35,6 +35,8 @@ enum Verb {
     },
     /// Brings a cluster with Weft up, runs every check on it and takes it down.
     Test(TestArgs),
+    /// Brings a bare cluster up, installs Weft in it by its manifest, shows that it works, and takes it down.
+    Install(InstallArgs),
     /// Runs upstream's end-to-end suite, unmodified, against the cluster that is up: `netpol`, `services`, `network` or a regular
     /// expression over the names of tests.
     E2e(E2eArgs),
@@ -80,6 +82,25 @@ struct TestArgs {
 }
 
 #[derive(clap::Args)]
+struct InstallArgs {
+    /// How many nodes, at least 2.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(2..))]
+    nodes: u16,
+    /// kube-proxy's mode (nftables, iptables), or none: then Weft serves all Services, and is installed with the API's address.
+    #[arg(long, default_value = "nftables")]
+    proxy: String,
+    /// Uses the bare cluster that is up.
+    #[arg(long)]
+    reuse: bool,
+    /// Leaves the cluster up at the end.
+    #[arg(long)]
+    keep: bool,
+    /// Weft built without optimization.
+    #[arg(long)]
+    debug: bool,
+}
+
+#[derive(clap::Args)]
 struct E2eArgs {
     /// `netpol`, `services`, `network` or a regular expression.
     focus: String,
@@ -89,6 +110,14 @@ struct E2eArgs {
     /// More flags for e2e.test.
     #[arg(last = true)]
     flags: Vec<String>,
+}
+
+/// Folder of the programs that are built for the cluster.
+///
+/// # Errors
+/// There is no home to keep them in.
+pub fn binaries() -> anyhow::Result<std::path::PathBuf> {
+    Ok(Harness::new()?.bin())
 }
 
 /// What became of the cluster's tests, for the command that runs all rings.
@@ -113,7 +142,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let harness = Harness::new()?;
     let _lock = match args.verb {
         Verb::Up(_) | Verb::E2e(_) | Verb::Down => Some(harness.lock()?),
-        Verb::Kubeconfig | Verb::Node { .. } | Verb::Test(_) => None,
+        Verb::Kubeconfig | Verb::Node { .. } | Verb::Test(_) | Verb::Install(_) => None,
     };
     match args.verb {
         Verb::Up(up) => harness.up(&up.into()),
@@ -122,24 +151,36 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             Ok(())
         }
         Verb::Node { node, command } => harness.node(node, &command),
-        Verb::Test(t) => match test_with(&harness, &t)? {
-            Outcome::Ran { failed: 0, .. } => Ok(()),
-            Outcome::Ran { failed, .. } => anyhow::bail!("{failed} checks failed"),
-            Outcome::Skipped(why) => anyhow::bail!(why),
-        },
+        Verb::Test(t) => all_passed(test_with(&harness, &t)?),
+        Verb::Install(install) => all_passed(install_with(&harness, &install)?),
         Verb::E2e(e2e) => harness.e2e(&e2e.focus, e2e.procs, &e2e.flags),
         Verb::Down => harness.down(),
     }
 }
 
+fn all_passed(outcome: Outcome) -> anyhow::Result<()> {
+    match outcome {
+        Outcome::Ran { failed: 0, .. } => Ok(()),
+        Outcome::Ran { failed, .. } => anyhow::bail!("{failed} checks failed"),
+        Outcome::Skipped(why) => anyhow::bail!(why),
+    }
+}
+
 /// The cluster's part of `cargo xtask test`: brings up three nodes with Weft (built without optimization, as for the rings before),
-/// runs every check, takes the cluster down. A machine
+/// runs every check, takes the cluster down; then two bare nodes in which it is installed by its manifest. A machine
 /// that cannot run it (not root, a package missing) is told so by [`Outcome::Skipped`].
 ///
 /// # Errors
 /// The cluster could not be built or brought up.
 pub fn test() -> anyhow::Result<Outcome> {
-    test_with(&Harness::new()?, &TestArgs { part: None, nodes: 3, reuse: false, keep: false, debug: true })
+    let harness = Harness::new()?;
+    let beside = test_with(&harness, &TestArgs { part: None, nodes: 3, reuse: false, keep: false, debug: true })?;
+    let Outcome::Ran { passed, failed } = beside else { return Ok(beside) };
+    let install = InstallArgs { nodes: 2, proxy: "nftables".to_owned(), reuse: false, keep: false, debug: true };
+    Ok(match install_with(&harness, &install)? {
+        Outcome::Ran { passed: more, failed: worse } => Outcome::Ran { passed: passed + more, failed: failed + worse },
+        skipped => skipped,
+    })
 }
 
 /// The controller's tests with an API server to run against: alone, in the ring of all units, they leave out what needs one
@@ -177,6 +218,27 @@ fn test_with(harness: &Harness, args: &TestArgs) -> anyhow::Result<Outcome> {
         })?;
     }
     let report = test::run(harness, args.part.as_deref())?;
+    if !args.keep && !args.reuse {
+        harness.down()?;
+    }
+    println!("{} passed, {} failed", report.passed, report.failed);
+    Ok(Outcome::Ran { passed: report.passed, failed: report.failed })
+}
+
+fn install_with(harness: &Harness, args: &InstallArgs) -> anyhow::Result<Outcome> {
+    if let Err(why) = harness.prerequisites() {
+        return Ok(Outcome::Skipped(format!("{why:#}")));
+    }
+    let _lock = harness.lock()?;
+    if !args.reuse {
+        harness.up(&Up {
+            nodes: args.nodes,
+            network: Network::None,
+            proxy: args.proxy.clone(),
+            profile: Profile::of(args.debug),
+        })?;
+    }
+    let report = test::installed(harness, &args.proxy)?;
     if !args.keep && !args.reuse {
         harness.down()?;
     }

@@ -1,6 +1,9 @@
 //! Files that are made from code or a schema and checked in, so that people can read them, install from them, and build
 //! without generating.
 
+pub mod chart;
+mod values;
+
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -41,6 +44,12 @@ pub fn run(args: &Args) -> Result<()> {
         std::fs::write(&path, file.content).with_context(|| format!("cannot write {}", path.display()))?;
         println!("{}", file.path.display());
     }
+    // After the CRDs, which are in it.
+    if !chart::is_fresh()? {
+        chart::lint()?;
+        std::fs::write(repository().join(chart::MANIFEST), chart::manifest()?)?;
+        println!("{}", chart::MANIFEST);
+    }
     rows(false)
 }
 
@@ -53,6 +62,9 @@ pub fn stale() -> Result<Vec<String>> {
         |file: &Generated| std::fs::read_to_string(repository().join(&file.path)).ok().as_ref() != Some(&file.content);
     let mut stale: Vec<String> =
         all()?.iter().filter(|file| differs(file)).map(|file| file.path.display().to_string()).collect();
+    if !chart::is_fresh()? {
+        stale.push(chart::MANIFEST.to_owned());
+    }
     if rows(true).is_err() {
         stale.push("ovsdb/src/vswitch".to_owned());
     }
@@ -69,6 +81,10 @@ fn all() -> Result<Vec<Generated>> {
         files.push(Generated { path: PathBuf::from(format!("manifests/crds/{name}.yaml")), content });
     }
     files.push(Generated { path: PathBuf::from("docs/pipeline.md"), content: pipeline::document() });
+    let read =
+        |path: &str| std::fs::read_to_string(repository().join(path)).with_context(|| format!("cannot read {path}"));
+    let content = values::page(&read("docs/install.md")?, &read("manifests/chart/values.yaml")?)?;
+    files.push(Generated { path: PathBuf::from("docs/install.md"), content });
     Ok(files)
 }
 

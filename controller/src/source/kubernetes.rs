@@ -12,12 +12,16 @@ use std::time::Duration;
 use anyhow::Context as _;
 use futures::future::BoxFuture;
 use futures::stream::{BoxStream, StreamExt};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, PostParams, Preconditions};
+use kube::client::ConfigExt as _;
 use kube::runtime::watcher;
 use kube::{Client, Config};
 use serde_json::Value;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio_stream::wrappers::ReceiverStream;
+use tower::BoxError;
 
 use self::lean::Lean;
 use super::{Cause, Change, Error, Key, Kind, Object, Source, Trouble, Write};
@@ -27,6 +31,10 @@ use crate::backoff::Backoff;
 const WAITING: usize = 64;
 /// A request that has no answer by then has failed.
 const TIMEOUT: Duration = Duration::from_secs(15);
+/// A connection that does not come about by then has failed.
+const CONNECT: Duration = Duration::from_secs(5);
+/// A connection on which nothing came for so long is asked whether it still is one.
+const SILENCE: Duration = Duration::from_secs(4);
 
 /// The source.
 pub struct Kubernetes {
@@ -36,7 +44,7 @@ pub struct Kubernetes {
 impl Kubernetes {
     /// Connects with a kubeconfig file, or, without one, as a pod of the cluster does.
     pub async fn connect(kubeconfig: Option<&std::path::Path>) -> anyhow::Result<Self> {
-        let mut config = match kubeconfig {
+        let config = match kubeconfig {
             Some(path) => {
                 let read = kube::config::Kubeconfig::read_from(path)
                     .with_context(|| format!("reading the kubeconfig {}", path.display()))?;
@@ -44,8 +52,7 @@ impl Kubernetes {
             }
             None => Config::incluster().context("no --kubeconfig, and not in a pod with a service account")?,
         };
-        config.connect_timeout = Some(Duration::from_secs(5));
-        Ok(Kubernetes { client: Client::try_from(config).context("making a client of the Kubernetes API")? })
+        Ok(Kubernetes { client: client(config).context("making a client of the Kubernetes API")? })
     }
 
     /// The client behind it.
@@ -83,6 +90,25 @@ impl Kubernetes {
         };
         result.map_err(|error| said(key.clone(), error, is_create)).and_then(|object| object_of(key.kind, object))
     }
+}
+
+/// As `Client::try_from` makes one, but its connections are looked after: a watch says nothing for minutes, and would wait for ever on a
+/// connection whose other end is gone without a word, as when the address translation behind the API's Service has forgotten it.
+fn client(config: Config) -> anyhow::Result<Client> {
+    let mut connector = HttpConnector::new();
+    connector.enforce_http(false);
+    connector.set_connect_timeout(Some(CONNECT));
+    connector.set_keepalive(Some(SILENCE));
+    connector.set_keepalive_interval(Some(SILENCE / 2));
+    connector.set_keepalive_retries(Some(3));
+    let connector = config.rustls_https_connector_with_connector(connector)?;
+    let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector);
+    let service = tower::ServiceBuilder::new()
+        .layer(config.base_uri_layer())
+        .option_layer(config.auth_layer()?)
+        .map_err(BoxError::from)
+        .service(http);
+    Ok(Client::new(service, config.default_namespace))
 }
 
 impl Source for Kubernetes {

@@ -28,7 +28,7 @@ fn agent_pod(name: &str, node: &str) -> Value {
     })
 }
 
-fn controller_pod(address: &str) -> Value {
+pub fn controller_pod(address: &str) -> Value {
     let labels = json!({"app.kubernetes.io/name": "weft-controller"});
     json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "weft-controller-0", "namespace": "weft-system", "labels": labels},
@@ -76,7 +76,7 @@ async fn token(server: &ApiServer, account: &str, audience: &str, pod: Option<&s
     response.status.expect("a token was asked for").token
 }
 
-async fn enroll(replica: &Replica, token: String, request: String) -> Result<Enrolled, tonic::Status> {
+pub async fn enroll(replica: &Replica, token: String, request: String) -> Result<Enrolled, tonic::Status> {
     let authority = Certificate::from_pem(replica.pki.authority().unwrap());
     let tls = ClientTlsConfig::new().ca_certificate(authority).domain_name("weft-controller");
     let endpoint = Endpoint::from_shared(format!("https://{}", replica.address)).unwrap().tls_config(tls).unwrap();
@@ -85,7 +85,7 @@ async fn enroll(replica: &Replica, token: String, request: String) -> Result<Enr
     answer.map(tonic::Response::into_inner)
 }
 
-fn key_and_request() -> (KeyPair, String) {
+pub fn key_and_request() -> (KeyPair, String) {
     let key = KeyPair::generate().unwrap();
     let request = CertificateParams::default().serialize_request(&key).unwrap().pem().unwrap();
     (key, request)
@@ -155,15 +155,17 @@ async fn replicas_that_start_at_once_share_one_authority_and_tell_agents_where_t
     server.apply(controller_pod("192.0.2.9")).await;
     let [first, _] = places;
     let _replica = Replica::installed("a", server.source.clone(), &one, first).await;
-    let maps: Api<ConfigMap> = Api::namespaced(server.client.clone(), "weft-system");
-    let told = async {
-        loop {
-            let map = maps.get("weft-controllers").await.unwrap();
-            if map.data.as_ref().is_some_and(|data| data["controllers"] == "192.0.2.9:10350") {
-                return map;
-            }
-        }
-    };
-    let map = soon("agents are told", told).await;
+    let map = soon("agents are told", told(&server, "192.0.2.9:10350")).await;
     assert_eq!(map.data.unwrap()["ca.crt"], one.authority().unwrap());
+}
+
+/// Waits until agents are told of these controllers.
+pub async fn told(server: &ApiServer, controllers: &str) -> ConfigMap {
+    let maps: Api<ConfigMap> = Api::namespaced(server.client.clone(), "weft-system");
+    loop {
+        let map = maps.get("weft-controllers").await.unwrap();
+        if map.data.as_ref().is_some_and(|data| data["controllers"] == controllers) {
+            return map;
+        }
+    }
 }

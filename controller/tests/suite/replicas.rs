@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use api::inspect::{Answer, Question};
+use controller::installed::Installed;
 use controller::source::kubernetes::Kubernetes;
 use controller::source::memory::Memory;
 use controller::source::{self, Error, Key, Source as _, Write};
@@ -13,6 +14,7 @@ use serde::Deserialize as _;
 use serde_json::Value;
 
 use crate::api_server::ApiServer;
+use crate::enrollment::{controller_pod, enroll, key_and_request, told};
 use crate::replica::{Replica, namespace, node, pki, pod};
 use crate::soon;
 
@@ -136,17 +138,12 @@ async fn while_the_api_server_is_away_agents_are_served_and_after_it_writes_go_o
     agent.holds("pod/shop/web-1").await;
 }
 
+/// The namespace, accounts, rights and the objects that the controller fills, as the manifest has them.
 fn manifests() -> Vec<Value> {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests");
-    let mut all = Vec::new();
-    for file in ["namespace.yaml", "rbac.yaml"] {
-        let text = std::fs::read_to_string(folder.join(file)).unwrap();
-        for document in serde_yaml_ng::Deserializer::from_str(&text) {
-            let value = Value::deserialize(document).unwrap();
-            all.extend((!value.is_null()).then_some(value));
-        }
-    }
-    all
+    let manifest = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/weft.yaml");
+    let text = std::fs::read_to_string(manifest).unwrap();
+    let documents = serde_yaml_ng::Deserializer::from_str(&text).map(|document| Value::deserialize(document).unwrap());
+    documents.filter(|value| value.pointer("/metadata/labels/weft.dev~1part") == Some(&"access".into())).collect()
 }
 
 async fn token(server: &ApiServer, account: &str) -> String {
@@ -167,10 +164,17 @@ async fn the_rights_in_the_manifests_are_enough_and_agents_have_none() {
     }
     let config = server.kubeconfig("controller", &token(&server, "weft-controller").await);
     let source = Arc::new(Kubernetes::connect(Some(&config)).await.unwrap());
-    let (_folder, pki) = pki();
-    let replica = Replica::start("a", source, &pki).await;
+    let folder = tempfile::tempdir().unwrap();
+    let place = Installed::new(source.client(), "weft-system", 10350, folder.path());
+    let pki = place.authority().await.unwrap();
+    let replica = Replica::installed("a", source, &pki, place).await;
     let mut agent = replica.agent("n1").await;
     agent.holds("config/node").await;
+    // A controller's pod is listed, the ConfigMap for agents written, and a token judged: refused by the API server, not by its rights.
+    server.apply_any(controller_pod("192.0.2.9")).await;
+    soon("agents are told", told(&server, "192.0.2.9:10350")).await;
+    let refused = enroll(&replica, "x".to_owned(), key_and_request().1).await.expect_err("no token");
+    assert_eq!(refused.code(), tonic::Code::PermissionDenied, "{refused}");
     let mut bound = pod("web-0", "n1", "");
     bound["metadata"].as_object_mut().unwrap().remove("uid");
     server.apply(bound).await;

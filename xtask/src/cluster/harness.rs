@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use nix::fcntl::{Flock, FlockArg};
 
 use crate::build::{self, Profile};
+use crate::image;
 use crate::machine::{self, Need};
 
 /// Programs that the scripts run, and the Debian package of each.
@@ -193,11 +194,21 @@ impl Harness {
                 Network::None => "none",
             },
         );
-        if up.network == Network::Weft {
-            command.env("WC_WEFT_BIN", build::weft(up.profile)?);
+        match up.network {
+            Network::Weft => drop(command.env("WC_WEFT_BIN", build::weft(up.profile)?)),
+            Network::None => drop(command.env("WC_WEFT_IMAGE", self.weft_image(up.profile)?)),
+            Network::StandIn => {}
         }
         run(&mut command)
             .with_context(|| format!("bringing the cluster up; logs are in {}", self.state.join("log").display()))
+    }
+
+    /// Makes Weft's image, for nodes that are to run it in pods.
+    fn weft_image(&self, profile: Profile) -> Result<PathBuf> {
+        let archive = self.cache.join("weft-image.tar");
+        let made = image::make(profile, &archive)?;
+        println!("image {}:{} {}", image::NAME, image::version(), made.digest);
+        Ok(archive)
     }
 
     /// Takes the cluster down.

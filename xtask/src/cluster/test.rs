@@ -3,6 +3,7 @@
 mod audit;
 mod churn;
 mod faults;
+mod install;
 mod objects;
 mod pods;
 mod reach;
@@ -52,6 +53,28 @@ pub fn run(harness: &Harness, part: Option<&str>) -> Result<Report> {
             println!("      ({:.0} s)", began.elapsed().as_secs_f64());
         }
     }
+    Ok(report)
+}
+
+/// Installs Weft in the cluster that is up and bare, and shows that it works.
+///
+/// # Errors
+/// No cluster is up.
+pub fn installed(harness: &Harness, proxy: &str) -> Result<Report> {
+    ensure!(harness.kubeconfig().exists() && harness.nodes() >= 2, "no cluster of two nodes is up");
+    let cluster = Cluster { harness, kubectl: Kubectl::new(harness), image: harness.image()? };
+    let mut report = Report::default();
+    println!("--- install (kube-proxy: {proxy})");
+    let began = std::time::Instant::now();
+    let mut parts = || {
+        install::run(&cluster, &mut report, proxy)?;
+        reach::run(&cluster, &mut report)?;
+        install::replacements(&cluster, &mut report)
+    };
+    if let Err(why) = parts() {
+        report.check("installation comes to its end", Err(why));
+    }
+    println!("      ({:.0} s)", began.elapsed().as_secs_f64());
     Ok(report)
 }
 

@@ -1,0 +1,141 @@
+//! Weft installed by its manifest, on nodes that know nothing of it: `kubectl apply`, and nothing else.
+
+use std::fs;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::Cluster;
+use crate::cluster::kubectl::text;
+use crate::cluster::report::{Report, eventually};
+use crate::generate::chart;
+use crate::machine::repository;
+
+/// Rights that matter, none of which an agent may have.
+const FORBIDDEN: &[&[&str]] = &[
+    &["list", "pods"],
+    &["watch", "pods"],
+    &["get", "nodes"],
+    &["list", "networkpolicies.networking.k8s.io"],
+    &["list", "addressblocks.weft.dev"],
+    &["get", "secrets", "-n", "weft-system"],
+    &["get", "configmaps", "-n", "weft-system"],
+    &["create", "serviceaccounts/token", "-n", "weft-system"],
+];
+
+/// Installs Weft: the manifest as it is where kube-proxy runs, else the chart with the API's address.
+pub fn run(cluster: &Cluster<'_>, report: &mut Report, proxy: &str) -> Result<()> {
+    let manifest = match proxy {
+        "none" => chart::render(&without_proxy(cluster)?.each_ref().map(String::as_str))?,
+        _ => fs::read_to_string(repository().join(chart::MANIFEST))?,
+    };
+    let nodes = cluster.kubectl.items(&["get", "nodes"])?;
+    report.check("before: no node is Ready", ready_nodes(&nodes).is_empty().then_some(()).context("some are"));
+    let began = std::time::Instant::now();
+    cluster.kubectl.apply(&manifest)?;
+    let applied = cluster.kubectl.run(&["wait", "--for=condition=Ready", "nodes", "--all", "--timeout=240s"]);
+    report.check("every node becomes Ready", applied.map(drop));
+    println!("      {:.1} s from `kubectl apply` to all nodes Ready", began.elapsed().as_secs_f64());
+    for workload in ["deployment/weft-controller", "daemonset/weft-agent", "daemonset/weft-openvswitch"] {
+        let wait = ["rollout", "status", workload, "-n", "weft-system", "--timeout=180s"];
+        // Of a DaemonSet that is updated by hand kubectl has nothing to tell.
+        let done = match workload {
+            "daemonset/weft-openvswitch" => eventually(180, || all_ready(cluster, workload)),
+            _ => cluster.kubectl.run(&wait).map(drop),
+        };
+        report.check(&format!("{workload} is ready"), done);
+    }
+    let dns = ["rollout", "status", "deployment/coredns", "-n", "kube-system", "--timeout=180s"];
+    report.check("DNS comes up", cluster.kubectl.run(&dns).map(drop));
+    report.check("agents hold no right at the API", FORBIDDEN.iter().try_for_each(|what| refused(cluster, what)));
+    report.check("the manifest passes a server-side dry run", dry_run(cluster, &manifest));
+    report.check("weftctl in the controller's pod sees every node realized", eventually(60, || realized(cluster)));
+    Ok(())
+}
+
+/// After a while: an agent's pod is replaced, and the controller that leads is.
+pub fn replacements(cluster: &Cluster<'_>, report: &mut Report) -> Result<()> {
+    let lease = cluster.kubectl.json(&["get", "lease", "weft-controller", "-n", "weft-system"])?;
+    let leader = text(&lease, "/spec/holderIdentity").to_owned();
+    cluster.kubectl.run(&["delete", "pod", &leader, "-n", "weft-system", "--wait=true", "--timeout=60s"])?;
+    cluster.kubectl.run(&[
+        "delete",
+        "pod",
+        "-l",
+        "app.kubernetes.io/name=weft-agent",
+        "-n",
+        "weft-system",
+        "--timeout=60s",
+    ])?;
+    for workload in ["deployment/weft-controller", "daemonset/weft-agent"] {
+        let wait = ["rollout", "status", workload, "-n", "weft-system", "--timeout=180s"];
+        report.check(&format!("{workload} is ready after its pods were deleted"), cluster.kubectl.run(&wait).map(drop));
+    }
+    report.check("every node is realized again, with a new certificate", eventually(60, || realized(cluster)));
+    Ok(())
+}
+
+fn without_proxy(cluster: &Cluster<'_>) -> Result<[String; 4]> {
+    let endpoints = cluster.kubectl.json(&["get", "endpointslice", "kubernetes"])?;
+    let port = endpoints.pointer("/ports/0/port").and_then(serde_json::Value::as_u64).context("the API has a port")?;
+    Ok([
+        "createNamespace=true".to_owned(),
+        "config.services.proxy=full".to_owned(),
+        format!("apiServer.host={}", text(&endpoints, "/endpoints/0/addresses/0")),
+        format!("apiServer.port={port}"),
+    ])
+}
+
+fn ready_nodes(nodes: &[serde_json::Value]) -> Vec<&str> {
+    let is_ready = |node: &&serde_json::Value| {
+        let conditions = node.pointer("/status/conditions").and_then(serde_json::Value::as_array);
+        conditions.is_some_and(|all| all.iter().any(|c| c["type"] == "Ready" && c["status"] == "True"))
+    };
+    nodes.iter().filter(is_ready).map(|node| text(node, "/metadata/name")).collect()
+}
+
+fn all_ready(cluster: &Cluster<'_>, workload: &str) -> Result<()> {
+    let set = cluster.kubectl.json(&["get", workload, "-n", "weft-system"])?;
+    let count = |name: &str| set.pointer(&format!("/status/{name}")).and_then(serde_json::Value::as_u64).unwrap_or(0);
+    let (wanted, ready) = (count("desiredNumberScheduled"), count("numberReady"));
+    ensure!(wanted > 0 && wanted == ready, "{ready} of {wanted} are ready");
+    Ok(())
+}
+
+fn refused(cluster: &Cluster<'_>, what: &[&str]) -> Result<()> {
+    let account = "--as=system:serviceaccount:weft-system:weft-agent";
+    let output = cluster.kubectl.command(&[&["auth", "can-i", account], what].concat()).output()?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    ensure!(said.trim() == "no", "may {}: {said}", what.join(" "));
+    Ok(())
+}
+
+fn dry_run(cluster: &Cluster<'_>, manifest: &str) -> Result<()> {
+    let file = tempfile::NamedTempFile::new()?;
+    fs::write(file.path(), manifest)?;
+    let path = file.path().display().to_string();
+    let arguments =
+        ["apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict", "-f", &path];
+    cluster.kubectl.run(&arguments).map(drop)
+}
+
+/// Whether some controller's answer has every node connected and realized; agents are connected to one of them.
+fn realized(cluster: &Cluster<'_>) -> Result<()> {
+    let pods =
+        cluster.kubectl.items(&["get", "pods", "-n", "weft-system", "-l", "app.kubernetes.io/name=weft-controller"])?;
+    let mut realized = std::collections::BTreeSet::new();
+    for pod in pods {
+        let exec = ["exec", "-n", "weft-system", text(&pod, "/metadata/name"), "--", "weftctl", "status"];
+        for line in cluster.kubectl.run(&exec)?.lines().skip(1) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            if let [node, state, wanted, done, ..] = words.as_slice()
+                && *state != "away"
+                && wanted == done
+            {
+                realized.insert((*node).to_owned());
+            }
+        }
+    }
+    let nodes = usize::from(cluster.harness.nodes());
+    ensure!(realized.len() == nodes, "only {realized:?} of {nodes}");
+    Ok(())
+}
