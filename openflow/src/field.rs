@@ -70,8 +70,13 @@ pub enum Prereq {
     Ip,
     /// NSH.
     Nsh,
-    /// IPv4 or IPv6 for the original direction tuple of a tracked connection.
+    /// A connection for sure, so that its original tuple is known: `ct_state` with `+` of any bit but `trk` and `inv`, or
+    /// `+trk-inv`.
     Ct,
+    /// The same, of IPv4.
+    CtIpv4,
+    /// The same, of IPv6.
+    CtIpv6,
     /// The same, with its protocol (`ct_nw_proto`).
     CtPorts,
     /// MPLS, unicast or multicast.

@@ -26,14 +26,6 @@ pub fn all() -> Vec<(&'static str, Vec<Case>)> {
     ]
 }
 
-/// The lines of the file itself, to be recorded anew: they were made at random from `ovs-fields(7)` and `ovs-actions(7)`,
-/// without a look at the table of fields, and are those that this crate and `ovs-ofctl` read alike. What made them was not kept.
-pub fn wild(path: &str) -> Vec<Case> {
-    let lines = std::fs::read_to_string(path).unwrap_or_default();
-    let columns = lines.lines().filter_map(|line| line.split_once('\t'));
-    columns.map(|(command, rest)| case(command, rest.split('\t').next().unwrap_or_default())).collect()
-}
-
 fn case(command: &str, text: impl Into<String>) -> Case {
     Case { command: command.into(), text: text.into() }
 }
@@ -48,8 +40,10 @@ fn prerequisites(prereq: Prereq) -> &'static [&'static str] {
         Prereq::Ipv6 => &["ipv6,"],
         Prereq::Ip => &["ip,", "ipv6,", "tcp,"],
         Prereq::Nsh => &["dl_type=0x894f,", "dl_type=0x894f,nsh_mdtype=1,"],
-        Prereq::Ct => &["ct_state=+trk,ip,", "ct_state=+trk,ipv6,", "ct_state=+trk,ip,ct_nw_proto=6,"],
-        Prereq::CtPorts => &["ct_state=+trk,ip,ct_nw_proto=6,", "ct_state=+trk,ipv6,ct_nw_proto=17,"],
+        Prereq::Ct => &["ct_state=+trk+est,ip,", "ct_state=+trk-inv,ipv6,"],
+        Prereq::CtIpv4 => &["ct_state=+trk+est,ip,", "ct_state=+dnat,ip,ct_nw_proto=6,"],
+        Prereq::CtIpv6 => &["ct_state=+trk-inv,ipv6,", "ct_state=+new,ipv6,ct_nw_proto=17,"],
+        Prereq::CtPorts => &["ct_state=+trk+est,ip,ct_nw_proto=6,", "ct_state=+trk-inv,ipv6,ct_nw_proto=17,"],
         Prereq::Mpls => &["mpls,", "mplsm,"],
         Prereq::Tcp => &["tcp,", "tcp6,"],
         Prereq::Udp => &["udp,", "udp6,"],
@@ -250,8 +244,10 @@ const MATCHES: &[&str] = &[
     "packet_type=(0,0),dl_src=00:00:00:00:00:01",
     "packet_type=(1,0x894f),nsh_spi=4",
     "ct_state=+trk+est,ct_zone=5,ct_mark=1/1,ct_label=0x10000000000000000/0xffffffff0000000000000000,ip,nw_dst=1.2.3.4",
-    "ct_state=+trk,ip,ct_nw_src=1.2.3.4,ct_nw_dst=5.6.0.0/16,ct_nw_proto=6,ct_tp_src=5,ct_tp_dst=6/0xff",
-    "ct_state=+trk,ipv6,ct_ipv6_src=fe80::1,ct_ipv6_dst=fe80::/10,ct_nw_proto=17,ct_tp_dst=53",
+    "ct_state=+trk+rpl,ip,ct_nw_src=1.2.3.4,ct_nw_dst=5.6.0.0/16,ct_nw_proto=6,ct_tp_src=5,ct_tp_dst=6/0xff",
+    "ct_state=+dnat,ct_nw_proto=6",
+    "ct_state=+snat,ct_nw_proto=17,ct_tp_dst=53",
+    "ct_state=+trk+new,ipv6,ct_ipv6_src=fe80::1,ct_ipv6_dst=fe80::/10,ct_nw_proto=17,ct_tp_dst=53",
     "arp,arp_op=2,arp_spa=1.2.3.4,arp_tpa=5.6.7.0/24,arp_sha=00:00:00:00:00:01,arp_tha=ff:ff:ff:ff:ff:ff",
     "icmp6,icmp_type=136,icmp_code=0,nd_target=fe80::1,nd_tll=00:00:00:00:00:02",
     "mpls,mpls_label=100,mpls_tc=3,mpls_bos=1,mpls_ttl=64",
@@ -270,7 +266,7 @@ const MATCHES: &[&str] = &[
 /// Lists of actions.
 fn actions() -> Vec<String> {
     let mut all: Vec<String> = ACTIONS.iter().map(|a| format!("actions={a}")).collect();
-    for before in ["ip", "tcp", "udp6", "arp", "mpls", "dl_vlan=5", "ct_state=+trk,ip"] {
+    for before in ["ip", "tcp", "udp6", "arp", "mpls", "dl_vlan=5", "ct_state=+trk,ip", "dl_type=0x894f"] {
         all.extend(ACTIONS.iter().map(|a| format!("{before},actions={a}")));
     }
     all.extend((0..40).map(|n| format!("actions=note:{}", vec!["5a"; n + 1].join("."))));
@@ -289,6 +285,7 @@ const ACTIONS: &[&str] = &[
     "in_port",
     "TABLE",
     "CONTROLLER",
+    "controller",
     "controller:100",
     "CONTROLLER:65535",
     "controller(max_len=100)",
@@ -323,6 +320,9 @@ const ACTIONS: &[&str] = &[
     "pop_mpls:0x0800",
     "pop_mpls:0x8847",
     "set_mpls_label(5)",
+    "set_mpls_label:5",
+    "set_mpls_tc:3",
+    "set_mpls_ttl:64",
     "set_mpls_tc(3)",
     "set_mpls_ttl(64)",
     "dec_mpls_ttl",
@@ -659,5 +659,11 @@ fn commands() -> Vec<Case> {
         .map(|t| case("ct-flush", t)),
     );
     all.extend(["normal", "drop", "nx-match"].map(|f| case("set-frags", f)));
+    all.extend(
+        ["ip,actions=1", "table=3,tcp,tp_dst=80,actions=load:5->reg0,group:7"].map(|f| case("bundle add-flow", f)),
+    );
+    all.extend(["", "cookie=5/-1,ip"].map(|f| case("bundle del-flows", f)));
+    all.extend(["cookie=5/-1,actions=2"].map(|f| case("bundle mod-flows", f)));
+    all.extend(GROUPS.iter().map(|g| case("bundle add-group", *g)));
     all
 }

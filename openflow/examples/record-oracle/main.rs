@@ -1,16 +1,21 @@
 //! Records what the real `ovs-ofctl` makes of text, and of the bytes it made: the oracle of `tests/oracle.rs`.
 //!
 //! `cargo run --example record-oracle -- tests/data [AREA]` writes one file for each area. Cases come from the table of fields
-//! and from lists in `cases.rs`; what `ovs-ofctl` refuses is left out, and counted on standard error. A line holds,
+//! and from lists in `cases.rs`; those of `wild` are made at random from what the manual pages say, which the area `manual`
+//! records. What `ovs-ofctl` refuses is left out, and counted on standard error. A line holds,
 //! separated by tabs: command, text, message in packed hex with transaction id 0 (more, with commas, where there are more),
 //! and what `ovs-ofctl ofp-print` prints of it, `\n` for line ends.
 
 mod cases;
+mod manual;
 mod messages;
+mod random;
 mod replies;
 mod switch;
 #[path = "../../tests/vswitch/mod.rs"]
 mod vswitch;
+mod wild;
+mod wild_actions;
 
 use std::fmt::Write as _;
 use std::process::Command;
@@ -20,7 +25,10 @@ fn main() {
     let socket = std::env::temp_dir().join(format!("wof-oracle-{}", std::process::id()));
     let switch = switch::Switch::start(&socket);
     let only = std::env::args().nth(2);
-    let wild = ("wild", cases::wild(&format!("{dir}/wild.tsv")));
+    if only.as_ref().is_none_or(|only| only == "manual") {
+        manual::record(&dir);
+    }
+    let wild = ("wild", wild::lines(&wild::manual(&dir)));
     for (area, cases) in
         cases::all().into_iter().chain([wild]).filter(|(area, _)| only.as_ref().is_none_or(|o| o == area))
     {
@@ -89,9 +97,16 @@ fn record(switch: &switch::Switch, case: &cases::Case) -> Option<String> {
     switch.messages.lock().expect("no thread of the switch panics").clear();
     let target = format!("unix:{}", switch.path.display());
     let mut command = Command::new("ovs-ofctl");
-    command.args(["--timeout=2", "--no-names", "-O", "OpenFlow15", &case.command, &target]);
+    let (name, bundle) = match case.command.strip_prefix("bundle ") {
+        Some(name) => (name, true),
+        None => (case.command.as_str(), false),
+    };
+    command.args(["--timeout=2", "--no-names", "-O", "OpenFlow15", name, &target]);
     if !case.text.is_empty() {
         command.args(case.text.split('\u{1f}'));
+    }
+    if bundle {
+        command.arg("--bundle");
     }
     let output = command.output().expect("ovs-ofctl is installed");
     // A client that waits for an answer is stopped by the time limit; what it sent counts.
@@ -104,7 +119,13 @@ fn record(switch: &switch::Switch, case: &cases::Case) -> Option<String> {
     let messages: Vec<String> = switch.messages.lock().expect("no thread of the switch panics").clone();
     let mut texts = Vec::new();
     for message in &messages {
-        texts.push(printed(message)?);
+        let Some(text) = printed(message) else {
+            if std::env::var_os("SHOW_REFUSED").is_some() {
+                eprintln!("{} {}: {message} does not print", case.command, case.text);
+            }
+            return None;
+        };
+        texts.push(text);
     }
     (!messages.is_empty()).then(|| {
         format!(

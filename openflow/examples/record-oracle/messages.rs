@@ -16,7 +16,7 @@ use rust_openflow::switch::{AsyncConfig, Features, Hello, Role, RoleKind, RoleSt
 use rust_openflow::table::{TableDesc, TableMod, TableProperties, TableStats, TableStatus};
 use rust_openflow::{
     Action, Bucket, Field, Flow, FlowMod, Group, GroupMod, Match, Message, Meter, MeterBand, MeterBandKind, MeterFlags,
-    MeterMod, PortNo,
+    MeterMod, OfError, PortNo,
 };
 
 /// Messages made here, each with a name.
@@ -33,6 +33,7 @@ pub fn made() -> Vec<(String, Message)> {
         ("ct-flush", flushes()),
         ("ipfix", ipfix()),
         ("bundle", bundles()),
+        ("error", errors()),
     ];
     all.push(("packet-in", packets().into_iter().flat_map(packet_ins).collect()));
     all.into_iter().flat_map(|(name, list)| list.into_iter().map(move |message| (name.to_owned(), message))).collect()
@@ -77,6 +78,7 @@ fn session() -> Vec<Message> {
     }
     all.extend([Message::EchoRequest(vec![1, 2, 3]), Message::EchoReply(vec![]), Message::GetAsyncRequest]);
     all.extend([Message::BarrierRequest, Message::BarrierReply, Message::TlvTableRequest]);
+    all.push(request(MultipartRequest::Desc));
     all.extend((0..3).map(Message::SetPacketInFormat));
     all.extend([Message::SetControllerId(77), Message::CtFlushZone(9)]);
     for change in [
@@ -402,6 +404,19 @@ fn bundles() -> Vec<Message> {
     let flags = (0..5).map(BundleFlags).cycle();
     let control = |(step, flags)| Message::BundleControl(BundleControl { id: 9, step, flags, opaque: vec![] });
     steps.into_iter().zip(flags).map(control).collect()
+}
+
+/// Errors of all numbers that may have a name; those that `ovs-ofctl` has no name for are left out.
+fn errors() -> Vec<Message> {
+    let error = |kind, code, experimenter| {
+        let data = Message::BarrierRequest.to_bytes(7).expect("it can be encoded");
+        Message::Error(OfError { version: 6, kind, code, experimenter, data })
+    };
+    let standard = (0..=20).flat_map(|kind| (0..=31).map(move |code| error(kind, code, None)));
+    let of = |experimenter: u32, codes: std::ops::RangeInclusive<u16>| {
+        codes.map(move |code| error(0xffff, code, Some(experimenter)))
+    };
+    standard.chain(of(0x2320, 0..=79)).chain(of(0x4f4e_4600, 2290..=2330)).chain(of(0x4f4e_4600, 2590..=2640)).collect()
 }
 
 /// Ethernet frames of many protocols.

@@ -1,15 +1,4 @@
-//! Any bytes as a stream: it is cut into messages that are decoded one by one, or refused.
+//! Any bytes as a stream of messages.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use rust_openflow::Message;
-use rust_openflow::message::frame_length;
-
-fuzz_target!(|stream: &[u8]| {
-    let mut rest = stream;
-    while let Ok(Some(length)) = frame_length(rest) {
-        let Some((frame, tail)) = rest.split_at_checked(length) else { break };
-        let _ = Message::decode(frame);
-        rest = tail;
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| rust_openflow_fuzz::framer(bytes));

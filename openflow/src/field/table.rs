@@ -191,10 +191,10 @@ fields! {
     CtZone "ct_zone" "" 16/2 Whole Hex None ReadOnly [("NXM_NX_CT_ZONE", 0x0001, 106, 0x0)] 91;
     CtMark "ct_mark" "" 32/4 Bits Hex None ReadWrite [("NXM_NX_CT_MARK", 0x0001, 107, 0x0)] 92;
     CtLabel "ct_label" "" 128/16 Bits Hex None ReadWrite [("NXM_NX_CT_LABEL", 0x0001, 108, 0x0)] 93;
-    CtNwSrc "ct_nw_src" "" 32/4 Bits Ipv4 Ct ReadOnly [("NXM_NX_CT_NW_SRC", 0x0001, 120, 0x0)] 95;
-    CtIpv6Src "ct_ipv6_src" "" 128/16 Bits Ipv6 Ct ReadOnly [("NXM_NX_CT_IPV6_SRC", 0x0001, 122, 0x0)] 97;
-    CtNwDst "ct_nw_dst" "" 32/4 Bits Ipv4 Ct ReadOnly [("NXM_NX_CT_NW_DST", 0x0001, 121, 0x0)] 96;
-    CtIpv6Dst "ct_ipv6_dst" "" 128/16 Bits Ipv6 Ct ReadOnly [("NXM_NX_CT_IPV6_DST", 0x0001, 123, 0x0)] 98;
+    CtNwSrc "ct_nw_src" "" 32/4 Bits Ipv4 CtIpv4 ReadOnly [("NXM_NX_CT_NW_SRC", 0x0001, 120, 0x0)] 95;
+    CtIpv6Src "ct_ipv6_src" "" 128/16 Bits Ipv6 CtIpv6 ReadOnly [("NXM_NX_CT_IPV6_SRC", 0x0001, 122, 0x0)] 97;
+    CtNwDst "ct_nw_dst" "" 32/4 Bits Ipv4 CtIpv4 ReadOnly [("NXM_NX_CT_NW_DST", 0x0001, 121, 0x0)] 96;
+    CtIpv6Dst "ct_ipv6_dst" "" 128/16 Bits Ipv6 CtIpv6 ReadOnly [("NXM_NX_CT_IPV6_DST", 0x0001, 123, 0x0)] 98;
     CtNwProto "ct_nw_proto" "" 8/1 Whole Decimal Ct ReadOnly [("NXM_NX_CT_NW_PROTO", 0x0001, 119, 0x0)] 94;
     CtTpSrc "ct_tp_src" "" 16/2 Bits Decimal CtPorts ReadOnly [("NXM_NX_CT_TP_SRC", 0x0001, 124, 0x0)] 99;
     CtTpDst "ct_tp_dst" "" 16/2 Bits Decimal CtPorts ReadOnly [("NXM_NX_CT_TP_DST", 0x0001, 125, 0x0)] 100;

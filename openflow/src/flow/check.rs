@@ -102,7 +102,12 @@ impl Packet {
     }
 
     fn source(&self, source: Subfield, action: &Action) -> Result<(), ActionError> {
-        self.need(source.field.info().prereq, action)
+        let prereq = match source.field.info().prereq {
+            // Of an action Open vSwitch asks no more than that there is a connection.
+            Prereq::CtIpv4 | Prereq::CtIpv6 | Prereq::CtPorts => Prereq::Ct,
+            prereq => prereq,
+        };
+        self.need(prereq, action)
     }
 
     fn target(&self, field: Field, action: &Action) -> Result<(), ActionError> {
@@ -124,7 +129,7 @@ impl Packet {
             Action::OutputReg { source, .. } | Action::StackPush(source) => self.source(*source, action),
             Action::StackPop(dst) => self.target(dst.field, action),
             Action::CheckPktLarger { dst, .. } => writable(dst.field),
-            Action::Resubmit { ct: true, .. } => self.promise(self.facts.is_connected(), Prereq::Ct, action),
+            Action::Resubmit { ct: true, .. } => self.need(Prereq::Ct, action),
             Action::Multipath(multipath) => self.target(multipath.dst.field, action),
             Action::Bundle(bundle) => bundle.dst.map_or(Ok(()), |dst| self.target(dst.field, action)),
             Action::SetField(set) => self.set_field(set, action),
@@ -216,7 +221,8 @@ impl Packet {
             _ => {}
         }
         if let Zone::Field(zone) = ct.zone {
-            self.source(zone, action)?;
+            // Then Open vSwitch does not look at what is nested.
+            return self.source(zone, action);
         }
         ct.nat.iter().try_for_each(|nat| self.nat(nat, action))?;
         let outside = std::mem::replace(&mut self.place, Place::Ct);

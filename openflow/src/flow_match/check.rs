@@ -63,11 +63,6 @@ impl Facts {
         }
     }
 
-    /// Whether the packet belongs to a connection, so that its original tuple is known.
-    pub fn is_connected(&self) -> bool {
-        self.connected
-    }
-
     /// Whether there is a tag.
     pub fn is_tagged(&self) -> bool {
         self.vlans > 0
@@ -127,8 +122,11 @@ impl Facts {
             Prereq::Arp => matches!(self.ethertype(), Some(0x0806 | 0x8035)),
             Prereq::Ipv4 => self.ethertype() == Some(0x0800),
             Prereq::Ipv6 => self.ethertype() == Some(0x86dd),
-            Prereq::Ip | Prereq::Ct => ip,
-            Prereq::CtPorts => ip && self.ct_protocol.is_some(),
+            Prereq::Ip => ip,
+            Prereq::Ct => self.connected,
+            Prereq::CtIpv4 => self.connected && self.ethertype() == Some(0x0800),
+            Prereq::CtIpv6 => self.connected && self.ethertype() == Some(0x86dd),
+            Prereq::CtPorts => self.connected && self.ct_protocol.is_some(),
             Prereq::Nsh => self.ethertype() == Some(0x894f),
             Prereq::Mpls => matches!(self.ethertype(), Some(0x8847 | 0x8848)),
             Prereq::Tcp => transport(6),

@@ -38,9 +38,9 @@ impl ParseError {
 fn number(text: &str, max: u128) -> Result<u128, ParseError> {
     let hex = text.strip_prefix("0x").or(text.strip_prefix("0X"));
     let octal = text.strip_prefix('0').filter(|rest| !rest.is_empty());
-    // As `strtoull`, which the 64-bit numbers go through, has it: -1 is all ones.
-    if let (Some(rest), true) = (text.strip_prefix('-'), max == u64::MAX.into()) {
-        return number(rest, max).map(|n| u128::from((n as u64).wrapping_neg()));
+    // As `strtoull`, which decimal numbers go through, has it: -1 is 64 ones, where there is room for them.
+    if let (Some(rest), true) = (text.strip_prefix('-'), max >= u64::MAX.into()) {
+        return number(rest, u64::MAX.into()).map(|n| u128::from((n as u64).wrapping_neg()));
     }
     let read = match (hex, octal) {
         (Some(hex), _) => u128::from_str_radix(hex, 16),

@@ -61,20 +61,37 @@ pub fn unhex(text: &str) -> Vec<u8> {
     (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).expect("hex")).collect()
 }
 
+/// A number in decimal or hexadecimal.
+fn number(text: &str) -> Option<u64> {
+    match text.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
 impl Record {
-    /// What ovs-ofctl 3.1 gets wrong: it cuts `arp_op` to 8 bits, drops bits of some tunnel fields that are to be 0, and
-    /// drops without a word the ports of a tracked connection whose protocol is not given or 0, and the priority of a VLAN
-    /// without the VLAN, and writes a setting of `dl_vlan` as one of `in_port`.
+    /// Value and mask of each test of a field in the text.
+    fn tests(&self, field: &str) -> Vec<(u64, Option<u64>)> {
+        let terms = self.text.split(|c: char| c == ',' || c.is_whitespace());
+        let values = terms.filter_map(|term| term.strip_prefix(field)?.strip_prefix('='));
+        let split = values.map(|value| value.split_once('/').map_or((value, None), |(v, m)| (v, Some(m))));
+        split.filter_map(|(value, mask)| Some((number(value)?, mask.and_then(number)))).collect()
+    }
+
+    /// What ovs-ofctl 3.1 gets wrong: it cuts `arp_op` to 8 bits, drops bits of some tunnel fields that are to be 0, or takes
+    /// the value for the mask, drops without a word the ports of a tracked connection whose protocol is not given or 0, and
+    /// the priority of a VLAN without the VLAN, and writes a setting of `dl_vlan` as one of `in_port`.
     pub fn is_fault_of_ovs_ofctl(&self) -> bool {
         let text = &self.text;
-        let wide_op = text.split("arp_op=").nth(1).and_then(|t| t.split([' ', ',']).next()?.parse::<u32>().ok());
-        let tunnel =
-            ["tun_erspan_ver=0", "tun_erspan_dir=0", "tun_erspan_hwid=0", "tun_gtpu_flags=0", "tun_gtpu_msgtype=0"];
-        let ends = |rest: &str| rest.starts_with([' ', ',', '/']);
-        let zero = |name: &&str| text.split(name).skip(1).any(|rest| ends(rest.strip_prefix("x0").unwrap_or(rest)));
+        let wide_op = self.tests("arp_op").iter().any(|(op, _)| *op > 255);
+        let tunnel = ["tun_erspan_ver", "tun_erspan_dir", "tun_erspan_hwid", "tun_gtpu_flags", "tun_gtpu_msgtype"];
+        let zeros = |(value, mask): &(u64, Option<u64>)| *value == 0 || mask.is_some_and(|mask| mask != *value);
+        let tunnel = tunnel.iter().any(|field| self.tests(field).iter().any(zeros));
         let ports = text.contains("ct_tp_") && !text.contains("ct_nw_proto=");
         let dropped = ports || text.contains("ct_nw_proto=0");
-        let confused = text.contains("->dl_vlan") || text.contains("vlan_tci=0xe000/0xe000");
-        confused || wide_op.is_some_and(|op| op > 255) || tunnel.iter().any(zero) || dropped
+        let untagged =
+            |(value, mask): &(u64, Option<u64>)| mask.is_some_and(|m| m >> 13 != 0 && value & m & 0x1fff == 0);
+        let untagged = self.tests("vlan_tci").iter().any(untagged);
+        text.contains("->dl_vlan") || untagged || wide_op || tunnel || dropped
     }
 }

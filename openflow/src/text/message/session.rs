@@ -41,7 +41,11 @@ pub(super) fn put_hello(out: &mut Printer<'_>, hello: &Hello) -> fmt::Result {
 pub(super) fn put_error(out: &mut Printer<'_>, error: &OfError) -> fmt::Result {
     writeln!(out, " {error}")?;
     if error.kind == 0 {
-        return out.write_str(&String::from_utf8_lossy(&error.data));
+        // A text, with the octal numbers of what is none.
+        return error.data.iter().try_for_each(|byte| match byte {
+            b' '..=b'~' if !b"\"\\".contains(byte) => out.write_char(char::from(*byte)),
+            byte => write!(out, "\\{byte:03o}"),
+        });
     }
     put_inner(out, &error.data, Detail::Packets)
 }

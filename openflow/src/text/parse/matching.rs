@@ -184,7 +184,7 @@ impl MatchReader {
             }
         }
         // A test of no bits of an Ethernet field says still that there is Ethernet.
-        if ethernet && matching.iter().all(|term| term.field.info().prereq == Prereq::None) {
+        if ethernet && packet_type.is_none() && matching.iter().all(|term| term.field.info().prereq == Prereq::None) {
             matching.set(Field::PacketType, 0, Field::PacketType.exact_mask());
         }
         Ok(matching)
