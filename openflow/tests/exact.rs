@@ -88,12 +88,15 @@ fn change(message: &[u8], at: usize, flip: u8) -> Fate {
 #[test]
 fn a_changed_byte_is_refused_or_kept() {
     let mut fates = Vec::new();
-    for message in records().iter().flat_map(|record| &record.messages).filter(|message| message.len() < 3000) {
-        fates.extend((4..message.len()).map(|at| change(message, at, [0x01, 0x80, 0xff][at % 3])));
+    // Of the thousands that add a flow one in five is enough.
+    let records = records().into_iter().enumerate();
+    let some = records.filter(|(n, record)| record.command != "add-flow" || n % 5 == 0);
+    for message in some.flat_map(|(_, record)| record.messages).filter(|message| message.len() < 3000) {
+        fates.extend((4..message.len()).map(|at| change(&message, at, [0x01, 0x80, 0xff][at % 3])));
     }
     let count = |fate: Fate| fates.iter().filter(|f| **f == fate).count();
     let (kept, evened) = (count(Fate::Kept), count(Fate::Evened));
-    assert!(kept > 300_000 && evened < kept / 4, "{kept} kept, {evened} evened out");
+    assert!(kept > 150_000 && evened < kept / 4, "{kept} kept, {evened} evened out");
 }
 
 /// Decodes and encodes.
