@@ -20,7 +20,14 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Gives the uplink back and removes everything of Weft from this node; the agent must not run.
-    Uninstall,
+    Uninstall {
+        /// Folder of the runtime's plugins, to take away those that place-plugins has put there.
+        #[arg(long)]
+        plugins: Option<PathBuf>,
+        /// Stays until a signal ends it, and then removes the folders too, Open vSwitch's with them, once that has ended: for a pod.
+        #[arg(long)]
+        stay: bool,
+    },
     /// Puts the CNI plugins where the runtime finds them, each whole or not at all; as an init container does it.
     PlacePlugins {
         /// Folder with the plugins of the image.
@@ -124,7 +131,7 @@ mod tests {
     fn options_stand_before_and_after_the_verb() {
         for line in [["weft-agent", "uninstall", "--ovs-rundir=/x"], ["weft-agent", "--ovs-rundir=/x", "uninstall"]] {
             let args = Args::parse_from(line);
-            assert!(matches!(args.verb, Some(Verb::Uninstall)));
+            assert!(matches!(args.verb, Some(Verb::Uninstall { stay: false, .. })));
             assert_eq!(args.run.ovs_rundir, PathBuf::from("/x"));
         }
     }

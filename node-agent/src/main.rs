@@ -26,7 +26,7 @@ fn main() -> Result<()> {
         .build()?;
     runtime.block_on(async {
         match args.verb {
-            Some(Verb::Uninstall) => uninstall::uninstall(&args.run).await,
+            Some(Verb::Uninstall { plugins, stay }) => uninstall::run(&args.run, plugins.as_deref(), stay).await,
             Some(Verb::PlacePlugins { from, to }) => prepare::place_plugins(&from, &to),
             Some(Verb::MakeDatabase { database, schema }) => prepare::make_database(&database, &schema),
             None => run::run(args.run).await,

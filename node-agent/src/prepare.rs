@@ -12,6 +12,8 @@ use tracing::info;
 
 /// The plugin that is replaced whatever is there.
 const OWN: &str = "weft-cni";
+/// Names of what was placed, beside it, so that it can be taken away.
+const PLACED: &str = ".weft-placed";
 
 /// Copies plugins. A runtime that calls one meanwhile finds the old one or the new one, whole.
 ///
@@ -27,10 +29,46 @@ pub fn place_plugins(from: &Path, to: &Path) -> Result<()> {
             continue;
         }
         let new = to.join(format!(".{name}.new"));
+        note_placed(to, name)?;
         place(&source, &new, &target).with_context(|| format!("placing {}", target.display()))?;
         info!(plugin = %target.display(), "placed");
     }
     Ok(())
+}
+
+/// Takes away what was placed, and the list of it.
+///
+/// # Errors
+/// A file cannot be removed.
+pub fn remove_plugins(folder: &Path) -> Result<()> {
+    let list = folder.join(PLACED);
+    for name in placed(folder) {
+        remove(&folder.join(&name)).with_context(|| format!("removing {name}"))?;
+    }
+    remove(&list).with_context(|| format!("removing {}", list.display()))
+}
+
+fn placed(folder: &Path) -> Vec<String> {
+    let text = fs::read_to_string(folder.join(PLACED)).unwrap_or_default();
+    // A name, and no path out of the folder.
+    text.lines().filter(|name| !name.is_empty() && !name.contains('/')).map(str::to_owned).collect()
+}
+
+fn note_placed(folder: &Path, name: &str) -> Result<()> {
+    let mut names = placed(folder);
+    if !names.iter().any(|placed| placed == name) {
+        names.push(name.to_owned());
+        let (new, list) = (folder.join(format!("{PLACED}.new")), folder.join(PLACED));
+        fs::write(&new, names.join("\n") + "\n").and_then(|()| fs::rename(&new, &list))?;
+    }
+    Ok(())
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn place(source: &Path, new: &Path, target: &Path) -> io::Result<()> {
@@ -57,10 +95,7 @@ pub fn make_database(database: &Path, schema: &Path) -> Result<()> {
     }
     let new = database.with_extension("new");
     for left in [&new, &lock_of(&new)] {
-        match fs::remove_file(left) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
+        remove(left)?;
     }
     tool(&["create".as_ref(), &new, schema])?;
     let row = r#"["Open_vSwitch",{"op":"insert","table":"Open_vSwitch","row":{}}]"#;
@@ -102,7 +137,15 @@ mod tests {
         assert_eq!([read("weft-cni"), read("portmap"), read("other")], ["new", "old", "new"]);
         let mode = fs::metadata(node.path().join("other")).expect("there").permissions().mode();
         assert_eq!(mode & 0o777, 0o755);
-        assert_eq!(fs::read_dir(node.path()).expect("a folder").count(), 3, "nothing is left beside them");
+        assert_eq!(
+            fs::read_dir(node.path()).expect("a folder").count(),
+            4,
+            "beside them only the list of what was placed"
+        );
+        remove_plugins(node.path()).expect("removed");
+        let left: Vec<_> =
+            fs::read_dir(node.path()).expect("a folder").map(|entry| entry.expect("read").file_name()).collect();
+        assert_eq!(left, ["portmap"], "what was there before");
     }
 
     #[test]

@@ -1,21 +1,57 @@
 //! `weft-agent uninstall`: gives the uplink back and removes everything of Weft from the node.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use ovsdb::Client;
+use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
 use crate::args::Run;
 use crate::host::firewall::Firewall;
-use crate::netlink::Netlink;
+use crate::netlink::{Netlink, netns};
+use crate::prepare;
 use crate::run::BRIDGE;
 use crate::switch::{self, Have};
 use crate::uplink::{self, Uplink};
 use crate::{conflist, wiring};
 
+/// How long Open vSwitch is given to end before its folder is removed.
+const FAREWELL: Duration = Duration::from_secs(6);
+
 /// How long OVSDB may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// `weft-agent uninstall`.
+///
+/// # Errors
+/// The first of what could not be removed.
+pub async fn run(options: &Run, plugins: Option<&Path>, stay: bool) -> Result<()> {
+    netns::set_settings(&options.proc_sys);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut done = uninstall(options).await;
+    if let Some(folder) = plugins {
+        done = done.and(prepare::remove_plugins(folder));
+    }
+    if !stay || done.is_err() {
+        return done;
+    }
+    info!("nothing of Weft is in use on this node; the folders go when this process is ended");
+    terminate.recv().await;
+    // The switch may be ending at the same moment; what it wrote last would stay.
+    let database = options.ovs_rundir.join("db.sock");
+    let gone = async {
+        while tokio::net::UnixStream::connect(&database).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let _ = tokio::time::timeout(FAREWELL, gone).await;
+    for folder in [&options.state_dir, &options.run_dir, &options.ovs_rundir] {
+        absent_is_fine(std::fs::remove_dir_all(folder)).with_context(|| format!("removing {}", folder.display()))?;
+    }
+    Ok(())
+}
 
 /// Removes everything. Every step is tried; the first error is the result.
 pub async fn uninstall(options: &Run) -> Result<()> {

@@ -35,7 +35,7 @@ enum Verb {
     },
     /// Brings a cluster with Weft up, runs every check on it and takes it down.
     Test(TestArgs),
-    /// Brings a bare cluster up, installs Weft in it by its manifest, shows that it works, and takes it down.
+    /// Brings a bare cluster up, installs Weft in it by its manifest, shows that it works, uninstalls it, and takes the cluster down.
     Install(InstallArgs),
     /// Runs upstream's end-to-end suite, unmodified, against the cluster that is up: `netpol`, `services`, `network` or a regular
     /// expression over the names of tests.
@@ -92,7 +92,7 @@ struct InstallArgs {
     /// Uses the bare cluster that is up.
     #[arg(long)]
     reuse: bool,
-    /// Leaves the cluster up at the end.
+    /// Leaves the cluster up at the end, with Weft in it; without this it is uninstalled, and nothing may be left of it.
     #[arg(long)]
     keep: bool,
     /// Weft built without optimization.
@@ -238,7 +238,7 @@ fn install_with(harness: &Harness, args: &InstallArgs) -> anyhow::Result<Outcome
             profile: Profile::of(args.debug),
         })?;
     }
-    let report = test::installed(harness, &args.proxy)?;
+    let report = test::installed(harness, &args.proxy, args.keep)?;
     if !args.keep && !args.reuse {
         harness.down()?;
     }

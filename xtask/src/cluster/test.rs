@@ -56,20 +56,22 @@ pub fn run(harness: &Harness, part: Option<&str>) -> Result<Report> {
     Ok(report)
 }
 
-/// Installs Weft in the cluster that is up and bare, and shows that it works.
+/// Installs Weft in the cluster that is up and bare, shows that it works, and, unless it is to be kept, uninstalls it.
 ///
 /// # Errors
 /// No cluster is up.
-pub fn installed(harness: &Harness, proxy: &str) -> Result<Report> {
+pub fn installed(harness: &Harness, proxy: &str, keep: bool) -> Result<Report> {
     ensure!(harness.kubeconfig().exists() && harness.nodes() >= 2, "no cluster of two nodes is up");
     let cluster = Cluster { harness, kubectl: Kubectl::new(harness), image: harness.image()? };
     let mut report = Report::default();
     println!("--- install (kube-proxy: {proxy})");
     let began = std::time::Instant::now();
     let mut parts = || {
+        let before = install::listing(&cluster)?;
         install::run(&cluster, &mut report, proxy)?;
         reach::run(&cluster, &mut report)?;
-        install::replacements(&cluster, &mut report)
+        install::replacements(&cluster, &mut report)?;
+        if keep { Ok(()) } else { install::uninstall(&cluster, &mut report, &before) }
     };
     if let Err(why) = parts() {
         report.check("installation comes to its end", Err(why));

@@ -74,6 +74,42 @@ pub fn replacements(cluster: &Cluster<'_>, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+/// What of a network can be left on a node: links, addresses, routes, rules, tables of nftables, files.
+const LISTING: &str = "ip -o link show | sed 's/^[0-9]*: //; s/ mtu .*//; s/@if[0-9]*//' | sort; \
+    ip -o address show | sed 's/^[0-9]*: //; s/ valid_lft.*//' | sort; ip rule; ip -6 rule; \
+    ip route show table all | sort; nft list tables | grep -v kube-proxy; \
+    ls -A /etc/cni/net.d /opt/cni/bin; ls -d /var/lib/weft /run/weft /run/openvswitch 2>/dev/null; true";
+
+/// What is on each node now.
+pub fn listing(cluster: &Cluster<'_>) -> Result<Vec<String>> {
+    cluster.nodes().map(|node| cluster.in_node(node, &["bash", "-c", LISTING])).collect()
+}
+
+/// Takes Weft away as docs/install.md says; afterwards each node lists what it listed before.
+pub fn uninstall(cluster: &Cluster<'_>, report: &mut Report, before: &[String]) -> Result<()> {
+    let kubectl = |arguments: &[&str]| cluster.kubectl.run(arguments).map(drop);
+    let file = |name: &str| repository().join("manifests").join(name).display().to_string();
+    kubectl(&["delete", "daemonset", "weft-agent", "-n", "weft-system", "--timeout=60s", "--cascade=foreground"])?;
+    kubectl(&["apply", "-f", &file("uninstall.yaml")])?;
+    let status = ["rollout", "status", "daemonset/weft-uninstall", "-n", "weft-system", "--timeout=120s"];
+    report.check("Weft is taken off every node", kubectl(&status));
+    let delete = ["delete", "--ignore-not-found", "--timeout=120s", "-f", &file("weft.yaml")];
+    report.check("kubectl delete -f weft.yaml comes to its end", kubectl(&delete));
+    let same = || {
+        for (node, (before, after)) in before.iter().zip(listing(cluster)?).enumerate() {
+            let only = |one: &str, other: &str| {
+                let other: Vec<&str> = other.lines().collect();
+                one.lines().filter(|line| !other.contains(line)).map(str::to_owned).collect::<Vec<_>>()
+            };
+            let (new, lost) = (only(&after, before), only(before, &after));
+            ensure!(new.is_empty() && lost.is_empty(), "node {}: left {new:?}, lost {lost:?}", node + 1);
+        }
+        Ok(())
+    };
+    report.check("links, addresses, routes, nftables and files of every node are as before", eventually(30, same));
+    Ok(())
+}
+
 fn without_proxy(cluster: &Cluster<'_>) -> Result<[String; 4]> {
     let endpoints = cluster.kubectl.json(&["get", "endpointslice", "kubernetes"])?;
     let port = endpoints.pointer("/ports/0/port").and_then(serde_json::Value::as_u64).context("the API has a port")?;
