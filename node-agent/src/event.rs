@@ -13,6 +13,7 @@ use crate::cni::{Attachment, Error};
 use crate::openflow::{ReadBack, SwitchEvent};
 use crate::run::host::HostReport;
 use crate::stream::StreamEvent;
+use crate::tracked::Tracked;
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -54,6 +55,8 @@ pub enum Done {
     ReadBack(Result<ReadBack, String>),
     /// Flows were written, or not.
     Flows(Result<(), String>),
+    /// Connections of protocols without an end that the switch tracks, or not.
+    Tracked(Result<Vec<Tracked>, String>),
     /// The host was looked at and changed.
     Host(Box<HostReport>),
     /// Whether the switch answers, for somebody who asked for the status.

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use api::node::Encapsulation;
 use pipeline::{Changes, Cookie, tunnel};
 use rust_openflow::connection::{Address, Connection, Event, EventError, Options};
+use rust_openflow::ct_flush::CtFlush;
 use rust_openflow::message::Message;
 use rust_openflow::monitor::{FlowMonitorRequest, FlowUpdate};
 use rust_openflow::multipart::{MultipartReply, MultipartRequest};
@@ -156,14 +157,13 @@ impl Handle {
         }
         self.one_by_one(gone.into_iter().map(Message::MeterMod)).await.context("meters")?;
         connection.barrier().await.context("barrier")?;
-        self.flush(program.steps).await;
+        self.forget(program.steps.into_iter().flat_map(|step| step.flush).collect()).await;
         Ok(())
     }
 
     /// Forgets connections. What the switch cannot do (it learned it with 3.1) is no reason to write flows again.
-    async fn flush(&self, steps: Vec<Changes>) {
-        let flushes = steps.into_iter().flat_map(|step| step.flush);
-        if let Err(error) = self.one_by_one(flushes.map(Message::CtFlush)).await {
+    pub async fn forget(&self, connections: Vec<CtFlush>) {
+        if let Err(error) = self.one_by_one(connections.into_iter().map(Message::CtFlush)).await {
             warn!("the switch does not forget connections of Services whose endpoints are gone: {error:#}");
         }
     }

@@ -177,6 +177,7 @@ impl Agent {
             Done::Rows(result) => self.on_rows_written(result),
             Done::ReadBack(result) => self.on_read_back(result),
             Done::Flows(result) => self.on_flows_written(result),
+            Done::Tracked(result) => self.on_tracked(result),
             Done::Host(report) => self.on_host(*report),
             Done::Confirmed(alive, reply) => self.on_confirmed(alive, reply),
             Done::Dumped(result, pod, reply) => self.on_dumped(result, pod, reply),

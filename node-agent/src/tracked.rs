@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use pipeline::object::{Protocol, Target};
 
-/// An open connection whose destination is translated.
+/// An open connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tracked {
     /// The protocol.
@@ -20,7 +20,14 @@ pub fn open(dump: &str) -> impl Iterator<Item = Tracked> {
     dump.lines().filter_map(read)
 }
 
-/// `None`: not translated, closed, or of a protocol without ports.
+impl Tracked {
+    /// Whether its destination is translated.
+    pub fn is_translated(&self) -> bool {
+        self.asked != self.answers
+    }
+}
+
+/// `None`: closed, or of a protocol without ports.
 fn read(line: &str) -> Option<Tracked> {
     let protocol = match line.split_once(',')?.0 {
         "tcp" => Protocol::Tcp,
@@ -35,7 +42,7 @@ fn read(line: &str) -> Option<Tracked> {
     let state =
         line.split_once("(state=").map_or("ESTABLISHED", |(_, rest)| rest.split([',', ')']).next().unwrap_or(""));
     let is_open = matches!(state, "SYN_SENT" | "SYN_RECV" | "ESTABLISHED" | "COOKIE_WAIT" | "COOKIE_ECHOED");
-    Some(tracked).filter(|tracked| is_open && tracked.asked != tracked.answers)
+    Some(tracked).filter(|_| is_open)
 }
 
 fn target(tuple: &str, [address, port]: [&str; 2]) -> Option<Target> {
@@ -58,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn translated_connections_are_read_and_others_are_not() {
+    fn open_connections_are_read_and_others_are_not() {
         let web = "tcp,orig=(src=10.10.0.5,dst=10.96.0.10,sport=40000,dport=80),\
                    reply=(src=10.10.1.7,dst=10.10.0.5,sport=8080,dport=40000),zone=1,mark=1,protoinfo=(state=ESTABLISHED)";
         check(web, Some((Protocol::Tcp, "10.96.0.10", 80, "10.10.1.7", 8080)));
@@ -67,7 +74,9 @@ mod tests {
             Some((Protocol::Tcp, "10.96.0.10", 80, "10.10.1.7", 8080)),
         );
         check(&web.replace("ESTABLISHED", "TIME_WAIT"), None);
-        check(&web.replace("10.96.0.10", "10.10.1.7").replace("dport=80)", "dport=8080)"), None);
+        let plain = web.replace("10.96.0.10", "10.10.1.7").replace("dport=80)", "dport=8080)");
+        check(&plain, Some((Protocol::Tcp, "10.10.1.7", 8080, "10.10.1.7", 8080)));
+        assert!(!read(&plain).expect("it is open").is_translated() && read(web).expect("it is open").is_translated());
         let dns = "udp,orig=(src=fd00:10::5,dst=fd00:96::a,sport=4000,dport=53),\
                    reply=(src=fd00:10::107,dst=fd00:10::5,sport=5353,dport=4000),zone=1,labels=0x1";
         check(dns, Some((Protocol::Udp, "fd00:96::a", 53, "fd00:10::107", 5353)));

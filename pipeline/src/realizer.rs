@@ -9,7 +9,7 @@ use crate::cookie::{Cookie, Subject};
 use crate::diff::{self, Changes};
 use crate::explain::{self, Directory};
 use crate::local::Local;
-use crate::object::{Direction, Fact};
+use crate::object::{Direction, Fact, Protocol, Target};
 use crate::plan::{Before, Plan};
 use crate::policy::{Policy, Stage};
 use crate::service::{self, Services};
@@ -266,15 +266,24 @@ impl Realizer {
         }
         self.judge(&mut before);
         let made = self.serve(&mut before);
-        let zone = self.default_zone();
-        let groups = made.groups();
-        let flush = made.stale.into_iter().map(|entry| CtFlush { zone, ..entry });
         Changes {
-            groups,
+            groups: made.groups(),
             flows: before.changes(&self.plan),
             forget: made.forget.iter().map(service_affinity::cookie).collect(),
-            flush: flush.filter(|entry| entry.zone.is_some()).collect(),
+            flush: self.zoned(made.stale),
         }
+    }
+
+    /// Of connections that the switch tracks, those to Services that no packet should follow any longer: what was asked for, and
+    /// who answers.
+    pub fn strays(&self, tracked: impl IntoIterator<Item = (Protocol, Target, Target)>) -> Vec<CtFlush> {
+        self.zoned(self.services.strays(tracked))
+    }
+
+    /// Entries in the zone where Services are translated; none without it.
+    fn zoned(&self, entries: Vec<CtFlush>) -> Vec<CtFlush> {
+        let Some(zone) = self.default_zone() else { return Vec::new() };
+        entries.into_iter().map(|entry| CtFlush { zone: Some(zone), ..entry }).collect()
     }
 
     /// Conntrack zone of the network whose pods have services.

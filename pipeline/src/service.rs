@@ -25,7 +25,7 @@ use crate::tables;
 
 use rust_openflow::Group;
 use rust_openflow::ct_flush::{CtFlush, CtTuple};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -212,6 +212,20 @@ impl Services {
     }
 }
 
+impl Services {
+    /// Of connections that the switch tracks, those that no packet should follow any longer, without their zone: where something
+    /// changed while nobody looked. Each is what was asked for, and who answers.
+    pub fn strays(&self, tracked: impl IntoIterator<Item = (Protocol, Target, Target)>) -> Vec<CtFlush> {
+        let behind: HashMap<_, _> = self.held.values().flat_map(|held| held.made.datagrams()).collect();
+        let is_stray = |(protocol, asked, answers): &(Protocol, Target, Target)| {
+            let Some(targets) = behind.get(&(*protocol, *asked)) else { return false };
+            if asked == answers { !targets.is_empty() } else { !targets.contains(answers) }
+        };
+        let strays: BTreeSet<_> = tracked.into_iter().filter(is_stray).collect();
+        strays.into_iter().map(|(protocol, asked, answers)| lost((protocol, asked), answers)).collect()
+    }
+}
+
 impl Held {
     fn make(&self, config: &Config) -> Made {
         match &self.service {
@@ -225,25 +239,29 @@ impl Held {
 /// that has endpoints now. TCP finds out by itself; datagrams would go on for as long as there are some.
 fn stale(old: &Made, new: &Made) -> Vec<CtFlush> {
     let (before, now) = (old.datagrams(), new.datagrams());
-    let flush = |(protocol, door): (Protocol, Target), answers: Target| CtFlush {
-        ip_proto: protocol.number(),
-        original: Some(CtTuple { dst: Some(door.address), dst_port: Some(door.port), ..CtTuple::default() }),
-        reply: Some(CtTuple { src: Some(answers.address), src_port: Some(answers.port), ..CtTuple::default() }),
-        ..CtFlush::default()
-    };
     let mut stale = Vec::new();
     for (at, targets) in &before {
         let kept = now.get(at);
-        let lost = targets.iter().filter(|target| !kept.is_some_and(|kept| kept.contains(*target)));
-        stale.extend(lost.map(|target| flush(*at, *target)));
+        let gone = targets.iter().filter(|target| !kept.is_some_and(|kept| kept.contains(*target)));
+        stale.extend(gone.map(|target| lost(*at, *target)));
     }
     for (at, targets) in &now {
         let had_some = before.get(at).is_some_and(|targets| !targets.is_empty());
         if !targets.is_empty() && !had_some {
-            stale.push(flush(*at, at.1));
+            stale.push(lost(*at, at.1));
         }
     }
     stale
+}
+
+/// The connections that asked at a door and that this endpoint answers.
+fn lost((protocol, door): (Protocol, Target), answers: Target) -> CtFlush {
+    CtFlush {
+        ip_proto: protocol.number(),
+        original: Some(CtTuple { dst: Some(door.address), dst_port: Some(door.port), ..CtTuple::default() }),
+        reply: Some(CtTuple { src: Some(answers.address), src_port: Some(answers.port), ..CtTuple::default() }),
+        ..CtFlush::default()
+    }
 }
 
 /// Whether an address is one of a list.

@@ -338,6 +338,35 @@ fn datagrams_find_another_endpoint_when_theirs_goes() {
 }
 
 #[test]
+fn datagrams_find_another_endpoint_when_theirs_went_while_no_agent_ran() {
+    let mut world = World::up(1);
+    world.play.apply(&service("web", ""));
+    world.play.settle(&pod("shop/client", "node1"));
+    world.serve(&[("a", 1), ("b", 1), ("c", 1)]);
+    let cluster = world.cluster_ips("shop/web");
+    // From one port each time, so that what is remembered of it counts. Once the agent remembers what it was told, once it does not.
+    let call = Call { protocol: "udp", address: &cluster[0], port: 80, times: 1, source: 5353 };
+    for remembers in [true, false] {
+        let answer = world.ask("exec shop/client", call).remove(0);
+        let (first, _) = answer.split_once(' ').expect("a name and an address");
+        assert_eq!(world.ask("exec shop/client", call), [answer.as_str()], "it stays where it is");
+        world.play.ok("kill agent");
+        world.play.ok(&format!("delete pod {first} -n shop"));
+        if !remembers {
+            let state = format!("/run/weft-play/{}/nodes/node1/state", world.play.name);
+            std::fs::remove_dir_all(&state).expect(&state);
+        }
+        world.play.ok("start agent");
+        world.play.wait();
+        let client = world.address_like("shop/client", &cluster[0]);
+        let others: Vec<String> =
+            ["a", "b", "c"].iter().filter(|name| **name != first).map(|name| format!("{name} {client}")).collect();
+        let found = || Some(world.ask("exec shop/client", call).remove(0)).filter(|answer| others.contains(answer));
+        world.play.until("another endpoint answers", found);
+    }
+}
+
+#[test]
 fn endpoints_on_the_network_of_nodes_serve_everybody_the_node_itself_too() {
     let mut world = World::up(2);
     world.play.apply(&with_node_port("web", "NodePort", 31000, ""));

@@ -27,6 +27,8 @@ pub(super) struct Flows {
     read: bool,
     /// What differed then was written.
     synced: bool,
+    /// Since then, connections of before were looked through.
+    looked_through: bool,
     /// Somebody may have changed something: read back.
     doubt: bool,
     busy: bool,
@@ -192,6 +194,10 @@ impl Agent {
             }
             (self.flows.busy, self.flows.doubt, self.flows.last_read) = (true, false, Some(Instant::now()));
             self.spawn(async move { Done::ReadBack(handle.read_back().await.map_err(|error| error.to_string())) });
+        } else if !self.flows.looked_through {
+            self.flows.looked_through = true;
+            self.look_for_strays();
+            self.write_flows();
         } else if self.flows.pending.is_empty() {
             self.flows.reached = self.flows.generation;
         } else {

@@ -4,6 +4,7 @@
 use crate::Realizer;
 use crate::diff::{Changes, GroupChange};
 use crate::local::Local;
+use crate::object::{Protocol, Target};
 use api::node::{self, Object, object::Kind};
 use rust_openflow::{Group, GroupCommand, Message};
 use std::collections::BTreeMap;
@@ -223,6 +224,24 @@ fn connections_of_datagrams_to_an_endpoint_that_goes_are_flushed() {
     assert_eq!(flushed(realizer.apply([dns(&["10.10.0.5", "10.10.0.6"])], [])), [""; 0]);
     let gone = flushed(realizer.apply([dns(&["10.10.0.6"])], []));
     assert_eq!(gone, doors.map(|door| format!("{door} 10.10.0.5:5353")));
+    let target = |text: &str| {
+        let at: std::net::SocketAddr = text.parse().expect("an address");
+        Target { address: at.ip(), port: at.port() }
+    };
+    let tracked = |asked: &str, answers: &str| (Protocol::Udp, target(asked), target(answers));
+    let strays = [
+        tracked("10.96.0.10:53", "10.10.0.5:5353"),
+        tracked("10.96.0.10:53", "10.10.0.5:5353"),
+        tracked("192.0.2.1:30053", "192.0.2.1:30053"),
+        tracked("10.96.0.10:53", "10.10.0.6:5353"),
+        tracked("10.96.0.11:53", "10.10.0.5:5353"),
+    ];
+    let flush = realizer.strays(strays);
+    assert_eq!(
+        flushed(Changes { flush, ..Changes::default() }),
+        ["10.96.0.10:53 10.10.0.5:5353", "192.0.2.1:30053 192.0.2.1:30053"],
+        "what changed while nobody looked"
+    );
     let gone = flushed(realizer.apply([], ["service/shop/dns".to_owned()]));
     assert_eq!(gone, doors.map(|door| format!("{door} 10.10.0.6:5353")));
 }
