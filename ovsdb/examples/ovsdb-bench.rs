@@ -2,10 +2,12 @@
 //!
 //! `ovsdb-bench [INTERFACES...]`, 5,000 and then up to 50,000 if none is given. Each size gets a server of its own in a
 //! temporary folder (`ovsdb-server` and `ovsdb-tool` must be installed), filled with one bridge whose ports have one
-//! interface each: two rows for each interface. Printed are, the best of several rounds: the time until a client has
-//! everything, the time that the bare bytes of the same reply take (the server's share), and the times that this process and
-//! the server were on a processor for it (which other programs on the machine disturb little); then the growth of a process
-//! that loads one replica, and the time of one more port. Build it with `--release`.
+//! interface each. Followed are first the interfaces alone, then bridge, ports and interfaces: two rows for each interface.
+//! Printed are, the best of several rounds in which all take turns: the time until a client has everything, the time that the
+//! bare bytes of the same reply take (the server's share), the times that `ovsdb-client dump` and `ovsdb-client monitor` take
+//! of the same tables, and the times that this process and the server were on a processor for a load (which other programs
+//! on the machine disturb little); then the growth of a process that loads one replica, and the time of one more port.
+//! Build it with `--release`.
 
 use std::path::Path;
 use std::process::Command;
@@ -30,12 +32,15 @@ const ROUNDS: usize = 5;
 const LOAD: &str = "--load";
 /// A busy machine and a server at work for long are no reason to give up a connection.
 const PATIENCE: Options = Options { probe: Duration::from_secs(120), message_limit: Framer::DEFAULT_LIMIT };
-const HEADER: [&str; 10] = [
+const HEADER: [&str; 13] = [
     "interfaces",
+    "followed",
     "rows",
     "reply MB",
     "bytes only ms",
     "loaded ms",
+    "ovsdb-client dump ms",
+    "ovsdb-client monitor ms",
     "client processor ms",
     "server processor ms",
     "client us a row",
@@ -46,8 +51,9 @@ const HEADER: [&str; 10] = [
 fn main() -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [LOAD, address, server] = arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        return runtime.block_on(print_growth(address, server));
+    if let [LOAD, address, server, what] = arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        let followed = [Followed::Interfaces, Followed::All].into_iter().find(|followed| followed.name() == what);
+        return runtime.block_on(print_growth(&Switch { address, server }, followed.ok_or("nothing to follow")?));
     }
     let sizes = arguments.iter().map(|argument| argument.parse()).collect::<Result<Vec<usize>, _>>()?;
     let sizes = if sizes.is_empty() { SIZES } else { &sizes };
@@ -59,47 +65,127 @@ fn main() -> Result<(), Error> {
     Ok(())
 }
 
+/// What is loaded.
+#[derive(Clone, Copy)]
+enum Followed {
+    Interfaces,
+    All,
+}
+
+impl Followed {
+    fn name(self) -> &'static str {
+        match self {
+            Followed::Interfaces => "interfaces",
+            Followed::All => "bridge, ports, interfaces",
+        }
+    }
+
+    fn monitor(self) -> Monitor {
+        match self {
+            Followed::Interfaces => Monitor::new().table::<Interface>(),
+            Followed::All => Monitor::new().table::<Bridge>().table::<Port>().table::<Interface>(),
+        }
+    }
+
+    /// How `ovsdb-client` names it: one table, or all.
+    fn table(self) -> Option<&'static str> {
+        match self {
+            Followed::Interfaces => Some("Interface"),
+            Followed::All => None,
+        }
+    }
+}
+
+/// The server that is measured.
+#[derive(Clone, Copy)]
+struct Switch<'a> {
+    address: &'a str,
+    /// Its process.
+    server: &'a str,
+}
+
 async fn measure(size: usize) -> Result<(), Error> {
     let folder = tempfile::TempDir::with_prefix("ovsdb-bench-")?;
     let address = serve(folder.path())?;
     let server = std::fs::read_to_string(folder.path().join("pid"))?.trim().to_owned();
     let result = async {
         fill(&address, size).await?;
-        let keeper = Keeper::connect(&address).await?;
-        let (mut raw, mut bytes) = (Duration::MAX, 0);
-        for _ in 0..ROUNDS {
-            keeper.settle().await?;
-            let (took, length) = receive(&address).await?;
-            (raw, bytes) = (raw.min(took), length);
+        for (n, followed) in [Followed::Interfaces, Followed::All].into_iter().enumerate() {
+            measure_one(&Switch { address: &address, server: &server }, followed, (size, n)).await?;
         }
-        keeper.settle().await?;
-        let (client, mut best) = load(&address, &server).await?;
-        let (rows, memory) = (client.snapshot().len(), memory(&address, &server)?);
-        for _ in 1..ROUNDS {
-            keeper.settle().await?;
-            let (_, cost) = load(&address, &server).await?;
-            best = best.min(cost);
-        }
-        let mut one = Duration::MAX;
-        for round in 0..ROUNDS {
-            one = one.min(one_more(&client, size + round).await?);
-        }
-        println!(
-            "{size} | {rows} | {:.1} | {:.0} | {:.0} | {:.0} | {:.0} | {:.1} | {} | {:.2}",
-            bytes as f64 / 1e6,
-            millis(raw),
-            millis(best.time),
-            millis(best.client),
-            millis(best.server),
-            millis(best.client) * 1e3 / rows as f64,
-            memory / rows,
-            millis(one),
-        );
         Ok(())
     };
     let result = result.await;
     stop(folder.path())?;
     result
+}
+
+async fn measure_one(switch: &Switch<'_>, followed: Followed, (size, pass): (usize, usize)) -> Result<(), Error> {
+    let keeper = Keeper::connect(switch.address).await?;
+    let (mut raw, mut bytes, mut dump, mut monitor) = (Duration::MAX, 0, Duration::MAX, Duration::MAX);
+    let (client, mut best) = load(switch, followed).await?;
+    for _ in 0..ROUNDS {
+        keeper.settle().await?;
+        let (took, length) = receive(switch, followed).await?;
+        (raw, bytes) = (raw.min(took), length);
+        keeper.settle().await?;
+        best = best.min(load(switch, followed).await?.1);
+        keeper.settle().await?;
+        dump = dump.min(dumped(switch, followed)?);
+        keeper.settle().await?;
+        monitor = monitor.min(monitored(switch, followed)?);
+    }
+    keeper.settle().await?;
+    let (rows, memory) = (client.snapshot().len(), memory(switch, followed)?);
+    let mut one = Duration::MAX;
+    for round in 0..ROUNDS {
+        one = one.min(one_more(&client, size + pass * ROUNDS + round).await?);
+    }
+    println!(
+        "{size} | {} | {rows} | {:.1} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | {:.1} | {} | {:.2}",
+        followed.name(),
+        bytes as f64 / 1e6,
+        millis(raw),
+        millis(best.time),
+        millis(dump),
+        millis(monitor),
+        millis(best.client),
+        millis(best.server),
+        millis(best.client) * 1e3 / rows as f64,
+        memory / rows,
+        millis(one),
+    );
+    Ok(())
+}
+
+/// How long `ovsdb-client dump` takes, which asks once and prints a table.
+fn dumped(switch: &Switch<'_>, followed: Followed) -> Result<Duration, Error> {
+    let start = Instant::now();
+    let mut command = Command::new("ovsdb-client");
+    command.args(["dump", switch.address, DATABASE]).args(followed.table());
+    let output = command.output()?;
+    match output.status.success() && !output.stdout.is_empty() {
+        true => Ok(start.elapsed()),
+        false => Err(format!("ovsdb-client dump: {}", output.status).into()),
+    }
+}
+
+/// How long `ovsdb-client monitor` takes until it has printed all rows there are, which is when it goes to the background.
+fn monitored(switch: &Switch<'_>, followed: Followed) -> Result<Duration, Error> {
+    let folder = tempfile::TempDir::with_prefix("ovsdb-bench-monitor-")?;
+    let (pid, printed) = (folder.path().join("pid"), folder.path().join("printed"));
+    let start = Instant::now();
+    let mut command = Command::new("ovsdb-client");
+    command.args(["--detach", "--no-chdir", &format!("--pidfile={}", pid.display())]);
+    command.args(["monitor", switch.address, DATABASE, followed.table().unwrap_or("ALL")]);
+    command.env("OVS_RUNDIR", folder.path()); // Where it puts its control socket.
+    let status = command.stdout(std::fs::File::create(&printed)?).status()?;
+    let took = start.elapsed();
+    run("kill", &[std::fs::read_to_string(pid)?.trim()])?;
+    match status.success() && std::fs::metadata(printed)?.len() > 0 {
+        true => Ok(took),
+        false => Err(format!("ovsdb-client monitor: {status}").into()),
+    }
 }
 
 /// A connection that stays: what it asks is answered once the server has cleaned up after those who left, which else the
@@ -124,10 +210,6 @@ fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
-fn monitor() -> Monitor {
-    Monitor::new().table::<Bridge>().table::<Port>().table::<Interface>()
-}
-
 /// What loading cost: until it was done, and how long this process and the server were on a processor for it.
 struct Cost {
     time: Duration,
@@ -146,13 +228,14 @@ impl Cost {
 }
 
 /// Loads a replica.
-async fn load(address: &str, server: &str) -> Result<(Client, Cost), Error> {
-    let (start, own, theirs) = (Instant::now(), on_processor("self")?, on_processor(server)?);
-    let config = Config { monitor: monitor(), connection: PATIENCE, ..Config::new(vec![address.parse()?], DATABASE) };
+async fn load(switch: &Switch<'_>, followed: Followed) -> Result<(Client, Cost), Error> {
+    let (start, own, theirs) = (Instant::now(), on_processor("self")?, on_processor(switch.server)?);
+    let config = Config::new(vec![switch.address.parse()?], DATABASE);
+    let config = Config { monitor: followed.monitor(), connection: PATIENCE, ..config };
     let mut client = Client::start(config);
     client.loaded().await?;
     let time = start.elapsed();
-    Ok((client, Cost { time, client: on_processor("self")? - own, server: on_processor(server)? - theirs }))
+    Ok((client, Cost { time, client: on_processor("self")? - own, server: on_processor(switch.server)? - theirs }))
 }
 
 /// How long a process was on a processor so far.
@@ -162,12 +245,13 @@ fn on_processor(process: &str) -> Result<Duration, Error> {
 }
 
 /// The same request and reply without decoding: how long the server and the socket take, and how many bytes it is.
-async fn receive(address: &str) -> Result<(Duration, usize), Error> {
+async fn receive(switch: &Switch<'_>, followed: Followed) -> Result<(Duration, usize), Error> {
     let start = Instant::now();
-    let stream = dial(&address.parse::<Address>()?, None, Duration::from_secs(5)).await?;
+    let stream = dial(&switch.address.parse::<Address>()?, None, Duration::from_secs(5)).await?;
     let (connection, _queue) = Connection::over(stream, &PATIENCE);
-    let layout = monitor().layout(&connection.get_schema(DATABASE).await?);
-    let requests = monitor().requests(&layout, Generation::Cond);
+    let monitor = followed.monitor();
+    let layout = monitor.layout(&connection.get_schema(DATABASE).await?);
+    let requests = monitor.requests(&layout, Generation::Cond);
     let reply = connection.request("monitor_cond", &serde_json::json!([DATABASE, "m", requests]).to_string()).await?;
     Ok((start.elapsed(), reply.get().len()))
 }
@@ -214,15 +298,16 @@ async fn fill(address: &str, size: usize) -> Result<(), Error> {
 }
 
 /// The growth in bytes of a process that does nothing but load a replica: another one, which starts without leftovers.
-fn memory(address: &str, server: &str) -> Result<usize, Error> {
-    let output = Command::new(std::env::current_exe()?).args([LOAD, address, server]).output()?;
+fn memory(switch: &Switch<'_>, followed: Followed) -> Result<usize, Error> {
+    let mut command = Command::new(std::env::current_exe()?);
+    let output = command.args([LOAD, switch.address, switch.server, followed.name()]).output()?;
     Ok(String::from_utf8(output.stdout)?.trim().parse()?)
 }
 
 /// What that other process does.
-async fn print_growth(address: &str, server: &str) -> Result<(), Error> {
+async fn print_growth(switch: &Switch<'_>, followed: Followed) -> Result<(), Error> {
     let before = resident()?;
-    let (client, _) = load(address, server).await?;
+    let (client, _) = load(switch, followed).await?;
     println!("{}", resident()?.saturating_sub(before));
     drop(client);
     Ok(())
