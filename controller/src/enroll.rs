@@ -64,7 +64,7 @@ impl Enrollment {
     async fn enroll(&self, asked: &EnrollRequest) -> Result<(String, String), Refusal> {
         let _turn = self.reviews.acquire().await.map_err(|error| Refusal::Away(error.to_string()))?;
         let node = self.judge.node_of(&asked.token).await?;
-        let signed = self.pki.sign(&asked.request, &Subject::Node(node.clone()));
+        let signed = self.pki.sign(&asked.request, &Subject::Node(node.clone()), pki::ENROLLED_LIFE);
         signed.map(|certificate| (node, certificate)).map_err(|error| Refusal::Token(format!("{error:#}")))
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! The scripts know how to make a cluster and nothing of checks; what is shown on it is here, in `cluster/test.rs`.
 
+mod conformance;
 pub mod harness;
 mod kubectl;
 mod report;
@@ -40,6 +41,12 @@ enum Verb {
     /// Runs upstream's end-to-end suite, unmodified, against the cluster that is up: `netpol`, `services`, `network` or a regular
     /// expression over the names of tests.
     E2e(E2eArgs),
+    /// Runs upstream's suites on the cluster that is up, and writes docs/conformance.md.
+    Conformance {
+        /// How many tests at a time.
+        #[arg(long, short, default_value_t = 3)]
+        procs: u16,
+    },
     /// Takes the cluster down; nothing is left of it.
     Down,
 }
@@ -141,7 +148,7 @@ pub enum Outcome {
 pub fn run(args: Args) -> anyhow::Result<()> {
     let harness = Harness::new()?;
     let _lock = match args.verb {
-        Verb::Up(_) | Verb::E2e(_) | Verb::Down => Some(harness.lock()?),
+        Verb::Up(_) | Verb::E2e(_) | Verb::Conformance { .. } | Verb::Down => Some(harness.lock()?),
         Verb::Kubeconfig | Verb::Node { .. } | Verb::Test(_) | Verb::Install(_) => None,
     };
     match args.verb {
@@ -154,6 +161,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         Verb::Test(t) => all_passed(test_with(&harness, &t)?),
         Verb::Install(install) => all_passed(install_with(&harness, &install)?),
         Verb::E2e(e2e) => harness.e2e(&e2e.focus, e2e.procs, &e2e.flags),
+        Verb::Conformance { procs } => conformance::run(&harness, procs),
         Verb::Down => harness.down(),
     }
 }

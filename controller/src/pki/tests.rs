@@ -74,7 +74,7 @@ fn a_signing_request_gets_a_certificate_for_its_key_and_the_subject_that_the_con
     let mut wishes = CertificateParams::new(vec!["weft-controller".to_owned()]).unwrap();
     wishes.distinguished_name.push(DnType::CommonName, "weft-operator");
     let request = wishes.serialize_request(&key).unwrap().pem().unwrap();
-    let signed = pki.sign(&request, &Subject::Node("n1".to_owned())).unwrap();
+    let signed = pki.sign(&request, &Subject::Node("n1".to_owned()), ENROLLED_LIFE).unwrap();
     let der = &certificates(&signed).unwrap()[0];
     assert_eq!(Subject::of_certificate(der), Some(Subject::Node("n1".to_owned())));
     let (_, parsed) = x509_parser::parse_x509_certificate(der).unwrap();
@@ -83,7 +83,7 @@ fn a_signing_request_gets_a_certificate_for_its_key_and_the_subject_that_the_con
     assert_eq!(parsed.public_key().subject_public_key.data.as_ref(), key.public_key_raw());
     let left = expiry(der).unwrap().duration_since(SystemTime::now()).unwrap();
     assert!(left <= ENROLLED_LIFE && left > ENROLLED_LIFE - Duration::from_secs(60), "{left:?}");
-    assert!(pki.sign("no request", &Subject::Operator).is_err());
+    assert!(pki.sign("no request", &Subject::Operator, ENROLLED_LIFE).is_err());
 }
 
 #[test]

@@ -99,6 +99,26 @@ async fn what_a_slow_agent_missed_comes_as_one_delta() {
 }
 
 #[tokio::test]
+async fn a_stream_ends_with_its_certificate_and_none_is_opened_with_it_afterwards() {
+    let (_folder, pki) = pki();
+    let replica = Replica::start("a", Arc::new(cluster()), &pki).await;
+    let (key, request) = crate::enrollment::key_and_request();
+    // Times in certificates are whole seconds.
+    let life = std::time::Duration::from_secs(3);
+    let certificate = pki.sign(&request, &Subject::Node("n1".to_owned()), life).unwrap();
+    let identity = controller::pki::Identity { certificate, key: key.serialize_pem() };
+    let memory = || Held { node: "n1".to_owned(), ..Held::default() };
+    let mut agent = Agent::connect_with(replica.address, &pki, identity.clone(), memory()).await.unwrap();
+    agent.holds("config/node").await;
+    agent.ends().await;
+    let refused =
+        async { while Agent::connect_with(replica.address, &pki, identity.clone(), memory()).await.is_ok() {} };
+    crate::soon("the old certificate is refused", refused).await;
+    let mut agent = replica.agent("n1").await;
+    agent.holds("config/node").await;
+}
+
+#[tokio::test]
 async fn a_certificate_speaks_for_its_own_node_only() {
     let (_folder, pki) = pki();
     let replica = Replica::start("a", Arc::new(cluster()), &pki).await;
