@@ -39,20 +39,19 @@ const LOOK: Duration = Duration::from_secs(600);
 /// A controller's place in the cluster that it serves.
 #[derive(Clone)]
 pub struct Installed {
-    client: Client,
-    namespace: String,
+    /// Of the cluster's API.
+    pub client: Client,
+    /// Where Weft lives.
+    pub namespace: String,
     /// The port of every replica.
-    port: u16,
+    pub port: u16,
     /// Folder of the authority's files.
-    folder: PathBuf,
+    pub folder: PathBuf,
+    /// The file of the configuration, which may be edited meanwhile.
+    pub config: Option<PathBuf>,
 }
 
 impl Installed {
-    /// In a namespace; replicas listen on this port.
-    pub fn new(client: Client, namespace: &str, port: u16, folder: &Path) -> Self {
-        Installed { client, namespace: namespace.to_owned(), port, folder: folder.to_owned() }
-    }
-
     /// The authority, made by whichever replica comes first. Waits until the API answers.
     pub async fn authority(&self) -> anyhow::Result<Pki> {
         let mut backoff = Backoff::default();

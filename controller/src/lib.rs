@@ -12,6 +12,7 @@ pub mod apply;
 pub mod args;
 pub mod ask;
 pub mod backoff;
+pub mod configuration;
 pub mod controller;
 pub mod enroll;
 pub mod event;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tracing::{debug, info, warn};
 
+use crate::configuration::{self, Verdict};
 use crate::source::{Error, Key, Kind, Object, Source, Trouble, Write};
 use crate::watch::source_key;
 
@@ -28,6 +29,7 @@ struct Said {
 }
 
 /// Writes Events, in the background and without hurry.
+#[derive(Clone)]
 pub struct Recorder {
     queue: Sender<Said>,
 }
@@ -67,6 +69,28 @@ impl Recorder {
         let message = format!("{}: {}", trouble.subject, trouble.message);
         let (name, reason) = ("manifest".to_owned(), "Malformed".to_owned());
         self.say(Said { regarding, namespace: String::new(), name, kind: "Warning", reason, message });
+    }
+
+    /// Tells people what becomes of their edit of the configuration.
+    pub fn configuration(&self, namespace: &str, verdict: &Verdict) {
+        let (kind, reason, message) = match verdict {
+            Verdict::Same => ("Normal", "InForce", "the controller runs with this configuration".to_owned()),
+            Verdict::Restart => (
+                "Normal",
+                "RestartNeeded",
+                format!(
+                    "this configuration is good; controllers take it at their start: kubectl -n {namespace} rollout restart \
+                     deployment weft-controller"
+                ),
+            ),
+            Verdict::Refused(why) => {
+                ("Warning", "Refused", format!("{why}; the controller goes on with the one before"))
+            }
+        };
+        info!(reason, "configuration edited: {message}");
+        let name = configuration::CONFIG_MAP.to_owned();
+        let regarding = json!({ "apiVersion": "v1", "kind": "ConfigMap", "name": name, "namespace": namespace });
+        self.say(Said { regarding, namespace: namespace.to_owned(), name, kind, reason: reason.to_owned(), message });
     }
 
     fn say(&self, said: Said) {

@@ -1,7 +1,6 @@
 //! `weft-controller run`: puts the parts together, then one loop over one kind of event.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use tracing::info;
 
 use crate::apply::{Ends, Writer};
 use crate::args;
+use crate::configuration;
 use crate::controller::{Clock, Controller, Hands};
 use crate::event::Event;
 use crate::installed::Installed;
@@ -52,7 +52,7 @@ pub struct Setup {
 
 /// Runs until a signal says stop.
 pub async fn run(options: args::Run) -> anyhow::Result<()> {
-    let config = read_config(options.config.as_deref())?;
+    let config = configuration::read(options.config.as_deref())?;
     let agents = bind(options.listen).await?;
     let health = health::bind(options.health).await?;
     let replica = options.replica.clone().unwrap_or_else(replica_name);
@@ -86,7 +86,7 @@ pub async fn serve(setup: Setup, stop: impl Future<Output = ()>) -> anyhow::Resu
     let (readiness, is_ready) = watch::channel(Vec::new());
     let metrics = Arc::new(Metrics::default());
     let clock = Clock::default();
-    let patience = setup.config.identity_wait;
+    let (patience, running) = (setup.config.identity_wait, setup.config.clone());
     let network = Network::new(setup.config, clock.now())
         .map_err(|problem| anyhow::anyhow!("the configured default subnet cannot be used: {}", problem.message))?;
     let source = setup.source;
@@ -97,7 +97,7 @@ pub async fn serve(setup: Setup, stop: impl Future<Output = ()>) -> anyhow::Resu
     let hands = Hands {
         source: source.clone(),
         writer: Writer::new(ends),
-        recorder,
+        recorder: recorder.clone(),
         metrics: metrics.clone(),
         readiness,
         patience,
@@ -111,6 +111,9 @@ pub async fn serve(setup: Setup, stop: impl Future<Output = ()>) -> anyhow::Resu
     let enrollment = setup.installed.as_ref().map(|installed| installed.enrollment(&setup.pki));
     tasks.spawn(serve::serve(setup.agents, tls, serve::Shared { events, metrics: metrics.clone(), enrollment }));
     if let Some(installed) = setup.installed {
+        if let Some(file) = installed.config.clone() {
+            tasks.spawn(configuration::watch(file, running, installed.namespace.clone(), recorder));
+        }
         tasks.spawn(installed.keep(setup.pki, tenure.clone()));
     }
     tasks.spawn(health::serve(setup.health, metrics, is_ready));
@@ -156,16 +159,15 @@ async fn open_source(options: &args::Run) -> anyhow::Result<(Arc<dyn Source>, Op
         return Ok((Arc::new(Directory::open(folders).await?), None));
     }
     let kubernetes = Kubernetes::connect(options.kubeconfig.as_deref()).await?;
-    let place = || Installed::new(kubernetes.client(), &options.namespace, options.listen.port(), &options.pki);
+    let place = || Installed {
+        client: kubernetes.client(),
+        namespace: options.namespace.clone(),
+        port: options.listen.port(),
+        folder: options.pki.clone(),
+        config: options.config.clone(),
+    };
     let installed = options.installed.then(place);
     Ok((Arc::new(kubernetes), installed))
-}
-
-fn read_config(path: Option<&Path>) -> anyhow::Result<ControllerConfig> {
-    let Some(path) = path else { return Ok(ControllerConfig::default()) };
-    let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-    let value = serde_yaml_ng::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
-    ControllerConfig::from_value(value).with_context(|| format!("reading {}", path.display()))
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -246,7 +246,8 @@ fn install_with(harness: &Harness, args: &InstallArgs) -> anyhow::Result<Outcome
             profile: Profile::of(args.debug),
         })?;
     }
-    let report = test::installed(harness, &args.proxy, args.keep)?;
+    let report =
+        test::installed(harness, &args.proxy, if args.keep { test::After::Keep } else { test::After::Uninstall })?;
     if !args.keep && !args.reuse {
         harness.down()?;
     }

@@ -10,7 +10,8 @@ use controller::source::Key;
 use controller::source::Kind;
 use k8s_openapi::api::authentication::v1::{BoundObjectReference, TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, ServiceAccount};
-use kube::api::{Api, PostParams};
+use k8s_openapi::api::events::v1::Event;
+use kube::api::{Api, ListParams, PostParams};
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
 use tonic::Code;
@@ -58,8 +59,10 @@ async fn server() -> Option<ApiServer> {
     Some(server)
 }
 
-fn installed(server: &ApiServer, folder: &Path, port: u16) -> Installed {
-    Installed::new(server.client.clone(), "weft-system", port, folder)
+/// A controller's place in the cluster, acting with a client's rights.
+pub fn place(client: kube::Client, folder: &Path) -> Installed {
+    let (namespace, folder) = ("weft-system".to_owned(), folder.to_owned());
+    Installed { client, namespace, port: 10350, folder, config: None }
 }
 
 async fn token(server: &ApiServer, account: &str, audience: &str, pod: Option<&str>) -> String {
@@ -95,9 +98,9 @@ pub fn key_and_request() -> (KeyPair, String) {
 async fn the_token_of_an_agents_pod_opens_the_share_of_its_node_and_nothing_else() {
     let Some(server) = server().await else { return };
     let folder = tempfile::tempdir().unwrap();
-    let place = installed(&server, folder.path(), 10350);
-    let pki = place.authority().await.unwrap();
-    let replica = Replica::installed("a", server.source.clone(), &pki, place).await;
+    let installed = place(server.client.clone(), folder.path());
+    let pki = installed.authority().await.unwrap();
+    let replica = Replica::installed("a", server.source.clone(), &pki, installed).await;
     let own = token(&server, "weft-agent", "weft-controller", Some("weft-agent-1")).await;
 
     let (key, request) = key_and_request();
@@ -144,7 +147,7 @@ async fn the_token_of_an_agents_pod_opens_the_share_of_its_node_and_nothing_else
 async fn replicas_that_start_at_once_share_one_authority_and_tell_agents_where_they_are() {
     let Some(server) = server().await else { return };
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-    let places = [0, 1].map(|i| installed(&server, folders[i].path(), 10350));
+    let places = [0, 1].map(|i| place(server.client.clone(), folders[i].path()));
     let (one, other) = tokio::join!(places[0].authority(), places[1].authority());
     let (one, other): (Pki, Pki) = (one.unwrap(), other.unwrap());
     assert_eq!(one.authority().unwrap(), other.authority().unwrap());
@@ -157,6 +160,31 @@ async fn replicas_that_start_at_once_share_one_authority_and_tell_agents_where_t
     let _replica = Replica::installed("a", server.source.clone(), &one, first).await;
     let map = soon("agents are told", told(&server, "192.0.2.9:10350")).await;
     assert_eq!(map.data.unwrap()["ca.crt"], one.authority().unwrap());
+}
+
+#[tokio::test]
+async fn an_edit_of_the_configuration_is_answered_by_an_event() {
+    let Some(server) = server().await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("controller.yaml");
+    std::fs::write(&file, "mtuu: 1400\n").unwrap();
+    let installed =
+        Installed { config: Some(file.clone()), ..place(server.client.clone(), &folder.path().join("pki")) };
+    let pki = installed.authority().await.unwrap();
+    let _replica = Replica::installed("a", server.source.clone(), &pki, installed).await;
+    let events: Api<Event> = Api::namespaced(server.client.clone(), "weft-system");
+    let said = async |reason: &str| loop {
+        let all = events.list(&ListParams::default()).await.unwrap();
+        if let Some(event) = all.items.into_iter().find(|event| event.reason.as_deref() == Some(reason)) {
+            assert_eq!(event.regarding.unwrap().name.as_deref(), Some("weft-config"));
+            return event.note.unwrap();
+        }
+    };
+    let refused = soon("a wrong key is refused", said("Refused")).await;
+    assert!(refused.contains("did you mean `mtu`?"), "{refused}");
+    std::fs::write(&file, "mtu: 1400\n").unwrap();
+    let restart = soon("another configuration needs a restart", said("RestartNeeded")).await;
+    assert!(restart.contains("rollout restart"), "{restart}");
 }
 
 /// Waits until agents are told of these controllers.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use api::inspect::{Answer, Question};
-use controller::installed::Installed;
 use controller::source::kubernetes::Kubernetes;
 use controller::source::memory::Memory;
 use controller::source::{self, Error, Key, Source as _, Write};
@@ -14,7 +13,7 @@ use serde::Deserialize as _;
 use serde_json::Value;
 
 use crate::api_server::ApiServer;
-use crate::enrollment::{controller_pod, enroll, key_and_request, told};
+use crate::enrollment::{controller_pod, enroll, key_and_request, place, told};
 use crate::replica::{Replica, namespace, node, pki, pod};
 use crate::soon;
 
@@ -165,9 +164,9 @@ async fn the_rights_in_the_manifests_are_enough_and_agents_have_none() {
     let config = server.kubeconfig("controller", &token(&server, "weft-controller").await);
     let source = Arc::new(Kubernetes::connect(Some(&config)).await.unwrap());
     let folder = tempfile::tempdir().unwrap();
-    let place = Installed::new(source.client(), "weft-system", 10350, folder.path());
-    let pki = place.authority().await.unwrap();
-    let replica = Replica::installed("a", source, &pki, place).await;
+    let installed = place(source.client(), folder.path());
+    let pki = installed.authority().await.unwrap();
+    let replica = Replica::installed("a", source, &pki, installed).await;
     let mut agent = replica.agent("n1").await;
     agent.holds("config/node").await;
     // A controller's pod is listed, the ConfigMap for agents written, and a token judged: refused by the API server, not by its rights.

@@ -56,11 +56,20 @@ pub fn run(harness: &Harness, part: Option<&str>) -> Result<Report> {
     Ok(report)
 }
 
+/// What becomes of an installed Weft when it has shown that it works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    /// It stays.
+    Keep,
+    /// It is uninstalled.
+    Uninstall,
+}
+
 /// Installs Weft in the cluster that is up and bare, shows that it works, and, unless it is to be kept, uninstalls it.
 ///
 /// # Errors
 /// No cluster is up.
-pub fn installed(harness: &Harness, proxy: &str, keep: bool) -> Result<Report> {
+pub fn installed(harness: &Harness, proxy: &str, after: After) -> Result<Report> {
     ensure!(harness.kubeconfig().exists() && harness.nodes() >= 2, "no cluster of two nodes is up");
     let cluster = Cluster { harness, kubectl: Kubectl::new(harness), image: harness.image()? };
     let mut report = Report::default();
@@ -71,7 +80,10 @@ pub fn installed(harness: &Harness, proxy: &str, keep: bool) -> Result<Report> {
         install::run(&cluster, &mut report, proxy)?;
         reach::run(&cluster, &mut report)?;
         install::replacements(&cluster, &mut report)?;
-        if keep { Ok(()) } else { install::uninstall(&cluster, &mut report, &before) }
+        match after {
+            After::Keep => Ok(()),
+            After::Uninstall => install::uninstall(&cluster, &mut report, &before),
+        }
     };
     if let Err(why) = parts() {
         report.check("installation comes to its end", Err(why));

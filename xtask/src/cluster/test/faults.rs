@@ -13,7 +13,7 @@ use crate::cluster::kubectl::text;
 use crate::cluster::report::{Report, eventually};
 
 /// Two pods on two nodes that talk to each other all the time.
-const STEADY: &str = r#"
+pub const STEADY: &str = r#"
 apiVersion: v1
 kind: Namespace
 metadata: {name: steady}
@@ -169,7 +169,7 @@ impl Held {
 
 /// Five pings a second from one pod to another, run in the pod's network namespace by its node, so that they go on while
 /// the API server is away.
-struct Ping {
+pub struct Ping {
     node: u16,
     pid: String,
 }
@@ -178,7 +178,8 @@ struct Ping {
 const PINGS: &str = "/run/pings";
 
 impl Ping {
-    fn start(cluster: &Cluster<'_>, from: &Pod, to: &Pod) -> Result<Self> {
+    /// Begins.
+    pub fn start(cluster: &Cluster<'_>, from: &Pod, to: &Pod) -> Result<Self> {
         let tasks = cluster.in_node(from.node, &["ctr", "-n", "k8s.io", "tasks", "ls"])?;
         let task = tasks.lines().find(|l| l.starts_with(&from.container)).context("the pod's container runs")?;
         let pid = task.split_whitespace().nth(1).context("a task has a pid")?;
@@ -187,7 +188,8 @@ impl Ping {
         Ok(Self { node: from.node, pid })
     }
 
-    fn stop(&self, cluster: &Cluster<'_>) -> Result<()> {
+    /// Ends; an error if a packet was lost.
+    pub fn stop(&self, cluster: &Cluster<'_>) -> Result<()> {
         let script = format!("kill -INT {0}; while [ -e /proc/{0} ]; do sleep 0.1; done; cat {PINGS}", self.pid);
         let said = cluster.in_node(self.node, &["sh", "-c", &script])?;
         // 123 packets transmitted, 123 received, 0% packet loss, time 24520ms

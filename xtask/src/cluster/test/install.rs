@@ -5,6 +5,8 @@ use std::fs;
 use anyhow::{Context as _, Result, ensure};
 
 use super::Cluster;
+use super::faults::{Ping, STEADY};
+use super::pods::Pod;
 use crate::cluster::kubectl::text;
 use crate::cluster::report::{Report, eventually};
 use crate::generate::chart;
@@ -36,11 +38,10 @@ pub fn run(cluster: &Cluster<'_>, report: &mut Report, proxy: &str) -> Result<()
     report.check("every node becomes Ready", applied.map(drop));
     println!("      {:.1} s from `kubectl apply` to all nodes Ready", began.elapsed().as_secs_f64());
     for workload in ["deployment/weft-controller", "daemonset/weft-agent", "daemonset/weft-openvswitch"] {
-        let wait = ["rollout", "status", workload, "-n", "weft-system", "--timeout=180s"];
         // Of a DaemonSet that is updated by hand kubectl has nothing to tell.
         let done = match workload {
             "daemonset/weft-openvswitch" => eventually(180, || all_ready(cluster, workload)),
-            _ => cluster.kubectl.run(&wait).map(drop),
+            _ => rolled_out(cluster, workload),
         };
         report.check(&format!("{workload} is ready"), done);
     }
@@ -52,26 +53,72 @@ pub fn run(cluster: &Cluster<'_>, report: &mut Report, proxy: &str) -> Result<()
     Ok(())
 }
 
-/// After a while: an agent's pod is replaced, and the controller that leads is.
+/// A rolling update, as an upgrade does it, while two pods on two nodes talk; then the pods of the leader and of all agents are deleted.
 pub fn replacements(cluster: &Cluster<'_>, report: &mut Report) -> Result<()> {
+    cluster.apply(STEADY)?;
+    let steady = cluster.ready_pods("steady", 2)?;
+    let (ping, asking) =
+        (Ping::start(cluster, &steady[0], &steady[1])?, Asking::start(cluster, &steady[0], &steady[1])?);
+    for workload in WORKLOADS {
+        cluster.kubectl.run(&["rollout", "restart", workload, "-n", "weft-system"])?;
+        report.check(&format!("rolling update of {workload}"), rolled_out(cluster, workload));
+    }
+    report.check("meanwhile no packet between pods that stayed is lost", ping.stop(cluster));
+    report.check("meanwhile every new connection between them is served", asking.stop(cluster));
     let lease = cluster.kubectl.json(&["get", "lease", "weft-controller", "-n", "weft-system"])?;
     let leader = text(&lease, "/spec/holderIdentity").to_owned();
-    cluster.kubectl.run(&["delete", "pod", &leader, "-n", "weft-system", "--wait=true", "--timeout=60s"])?;
-    cluster.kubectl.run(&[
-        "delete",
-        "pod",
-        "-l",
-        "app.kubernetes.io/name=weft-agent",
-        "-n",
-        "weft-system",
-        "--timeout=60s",
-    ])?;
-    for workload in ["deployment/weft-controller", "daemonset/weft-agent"] {
-        let wait = ["rollout", "status", workload, "-n", "weft-system", "--timeout=180s"];
-        report.check(&format!("{workload} is ready after its pods were deleted"), cluster.kubectl.run(&wait).map(drop));
+    let delete = |which: &[&str]| {
+        let command = [&["delete", "pod", "-n", "weft-system", "--wait=true", "--timeout=60s"], which].concat();
+        cluster.kubectl.run(&command).map(drop)
+    };
+    delete(&[&leader])?;
+    delete(&["-l", "app.kubernetes.io/name=weft-agent"])?;
+    for workload in WORKLOADS {
+        report.check(&format!("{workload} is ready after its pods were deleted"), rolled_out(cluster, workload));
     }
     report.check("every node is realized again, with a new certificate", eventually(60, || realized(cluster)));
-    Ok(())
+    cluster.delete_namespace("steady")
+}
+
+/// What is rolled out.
+const WORKLOADS: [&str; 2] = ["deployment/weft-controller", "daemonset/weft-agent"];
+
+fn rolled_out(cluster: &Cluster<'_>, workload: &str) -> Result<()> {
+    cluster.kubectl.run(&["rollout", "status", workload, "-n", "weft-system", "--timeout=180s"]).map(drop)
+}
+
+/// One connection after the other from a pod to another, made by the pod's node in the pod's network namespace.
+struct Asking {
+    node: u16,
+    pid: String,
+}
+
+/// Where the node keeps what became of each, and what ends it.
+const ASKED: &str = "/run/asked";
+
+impl Asking {
+    fn start(cluster: &Cluster<'_>, from: &Pod, to: &Pod) -> Result<Self> {
+        let tasks = cluster.in_node(from.node, &["ctr", "-n", "k8s.io", "tasks", "ls"])?;
+        let task = tasks.lines().find(|l| l.starts_with(&from.container)).context("the pod's container runs")?;
+        let pid = task.split_whitespace().nth(1).context("a task has a pid")?;
+        let url = format!("http://{}:8080/hostname", to.address()?);
+        let one = format!("if curl -sfm 5 -o /dev/null {url}; then echo served; else echo lost; fi");
+        let script = format!(
+            "rm -f {ASKED}.end; nsenter -t {pid} -n sh -c 'until [ -e {ASKED}.end ]; do {one}; done' >{ASKED} 2>&1 </dev/null & echo $!"
+        );
+        let pid = cluster.in_node(from.node, &["sh", "-c", &script])?.trim().to_owned();
+        Ok(Self { node: from.node, pid })
+    }
+
+    fn stop(&self, cluster: &Cluster<'_>) -> Result<()> {
+        let script = format!("touch {ASKED}.end; while [ -e /proc/{} ]; do sleep 0.1; done; cat {ASKED}", self.pid);
+        let said = cluster.in_node(self.node, &["sh", "-c", &script])?;
+        let count = |word: &str| said.lines().filter(|line| *line == word).count();
+        let (served, lost) = (count("served"), count("lost"));
+        println!("      {served} connections");
+        ensure!(served > 20 && lost == 0, "{lost} of {} connections were lost", served + lost);
+        Ok(())
+    }
 }
 
 /// What of a network can be left on a node: links, addresses, routes, rules, tables of nftables, files.
