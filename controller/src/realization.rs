@@ -77,7 +77,7 @@ impl Realization {
             .filter_map(|node| Some(format!("{node}{}", sessions.behind(node, edit.at)?)))
             .collect();
         if behind.is_empty() {
-            let message = || format!("NetworkPolicy {name} is in force on every node that needs it and is connected");
+            let message = || format!("NetworkPolicy {name} is in force on every node that needs it");
             let was_told = self.told.remove(name);
             return was_told
                 .then(|| network.policy_notice(name, Change::Right, Problem::new("Realized", message())))

@@ -283,9 +283,14 @@ impl Sessions {
         self.nodes.get(node)?.steps.iter().find(|step| step.made == change)?.took
     }
 
-    /// Why a connected node's switch lacks what was changed at a time, to be put behind its name; `None` where it does not.
+    /// Why a node's switch lacks what was changed at a time, to be put behind its name; `None` where it does not, and of a node
+    /// that has never been connected.
     pub fn behind(&self, node: &str, change: Instant) -> Option<String> {
-        let known = self.nodes.get(node).filter(|node| node.session.is_some())?;
+        let known = self.nodes.get(node)?;
+        if known.session.is_none() {
+            let is_confirmed = self.realized_after(node, change).is_some();
+            return (!is_confirmed).then(|| " (its agent is not connected)".to_owned());
+        }
         self.is_behind(node, Some(change)).then(|| {
             let problems: Vec<&str> = known.problems.iter().map(|problem| problem.message.as_str()).collect();
             if problems.is_empty() { String::new() } else { format!(" ({})", problems.join("; ")) }

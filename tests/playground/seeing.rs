@@ -257,3 +257,88 @@ fn cpu(pid: &str) -> f64 {
     let ticks: f64 = fields[11].parse::<f64>().expect("a number") + fields[12].parse::<f64>().expect("a number");
     ticks / 100.0
 }
+
+#[test]
+fn why_names_the_service_whom_a_connection_can_get_and_why_not_the_others() {
+    let play = Play::up("--nodes 2 --families dual");
+    let server =
+        |name: &str, node: &str| pod(&format!("shop/{name}"), node).replace(&format!("app: {name}"), "app: web");
+    let unready = server("late", "node1").replace("labels:", "annotations: {play.weft.dev/ready: 'false'}, labels:");
+    let service = |more: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: Service\nmetadata: {{name: web, namespace: shop}}\n\
+             spec: {{selector: {{app: web}}, ports: [{{port: 80, targetPort: 8080}}]{more}}}\n"
+        )
+    };
+    let pods = [pod("shop/client", "node1"), server("near", "node1"), server("far", "node2"), unready].concat();
+    play.settle(&[pods, service("")].concat());
+    let address = play.get("service", "shop/web")["spec"]["clusterIP"].as_str().expect("one").to_owned();
+    let at = |name: &str| {
+        let own = play.addresses(&format!("shop/{name}"));
+        format!("{}:8080", own.iter().find(|own| !own.contains(':')).expect("of IPv4"))
+    };
+    let asked = |words: &str, choice: &[&str], left_out: &[(&str, &str)]| {
+        let (why, status) = why(&play, &format!("--from shop/client --to {address} --port {words} --live"));
+        let service = &why["service"];
+        let mut choice: Vec<String> = choice.iter().map(|name| at(name)).collect();
+        choice.sort();
+        assert_eq!(service["service"], "shop/web", "{why:#}");
+        assert_eq!(service["choice"], serde_json::json!(choice), "{why:#}");
+        let found = service["leftOut"].as_array().expect("a list");
+        let of = |name: &str| found.iter().find(|one| one["pod"] == format!("shop/{name}"));
+        for (name, reason) in left_out {
+            let one = of(name).unwrap_or_else(|| panic!("{name} is left out: {why:#}"));
+            assert!(one["why"].as_str().is_some_and(|why| why.contains(reason)), "{name}, {reason}: {why:#}");
+            assert_eq!(one["endpoint"], at(name), "{why:#}");
+        }
+        assert_eq!(found.len(), left_out.len(), "{why:#}");
+        for on in why["nodes"].as_array().expect("nodes") {
+            assert_eq!(on["switch"], "agrees", "{why:#}");
+        }
+        (why["verdict"].as_str().unwrap_or_default().to_owned(), status, service["endpoint"].clone())
+    };
+    let (verdict, status, endpoint) = asked("80", &["far", "near"], &[("late", "it is not ready")]);
+    assert_eq!((verdict.as_str(), status), ("Allowed", 0));
+    assert!([at("far"), at("near")].iter().any(|one| endpoint == one.as_str()), "{endpoint}");
+
+    play.settle(&service(", internalTrafficPolicy: Local"));
+    let left_out = [("late", "it is not ready"), ("far", "it is on node node2, and the traffic policy is Local")];
+    let (verdict, _, endpoint) = asked("80", &["near"], &left_out);
+    assert_eq!((verdict.as_str(), endpoint.as_str()), ("Allowed", Some(at("near").as_str())));
+    println!("{}", weftctl(&play, &format!("why --from shop/client --to {address} --port 80")));
+
+    play.ok("delete pod near -n shop");
+    play.ok("delete pod far -n shop");
+    play.wait();
+    let (verdict, status, endpoint) = asked("80", &[], &[("late", "it is not ready")]);
+    assert_eq!((verdict.as_str(), status, endpoint.is_null()), ("NoEndpoint", 1, true));
+}
+
+#[test]
+fn an_event_says_that_a_policy_is_not_in_force_on_a_node_and_another_that_it_is() {
+    let (play, _) = shop();
+    let pid = agent_of(&play, "node2");
+    let signal = |name: &str| {
+        assert!(std::process::Command::new("kill").args([name, &pid]).status().expect("kill runs").success())
+    };
+    let told = |kind: &'static str, reason: &'static str| {
+        let is_it = move |event: &Value| {
+            let note = event["note"].as_str().unwrap_or_default();
+            let of_policy = event["regarding"]["kind"] == "NetworkPolicy" && event["regarding"]["name"] == "db";
+            let found = of_policy && event["type"] == kind && event["reason"] == reason;
+            (found && note.contains("shop/db") && (reason == "Realized" || note.contains("node2"))).then_some(())
+        };
+        let play = &play;
+        move || play.list("events").iter().find_map(is_it)
+    };
+    signal("-STOP");
+    let edited = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: db, namespace: shop}\n\
+                  spec:\n  podSelector: {matchLabels: {app: db}}\n  ingress: []\n";
+    play.apply(edited);
+    let late = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        play.until("an Event that it is not in force", told("Warning", "NotRealized"));
+    }));
+    signal("-CONT");
+    late.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    play.until("an Event that it is", told("Normal", "Realized"));
+}
