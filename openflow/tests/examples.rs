@@ -10,7 +10,8 @@ use rust_openflow::message::frame_length;
 use rust_openflow::monitor::FlowMonitorRequest;
 use rust_openflow::multipart::{MultipartFlags, MultipartRequest};
 use rust_openflow::switch::Hello;
-use rust_openflow::{FlowMod, FlowRequest, Group, Match, Message, Meter, PortNo};
+use rust_openflow::tlv::{TlvCommand, TlvMap, TlvTableMod};
+use rust_openflow::{Action, Field, Flow, FlowMod, FlowRequest, Group, Match, Message, Meter, PortNo};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -168,7 +169,12 @@ fn ofp_print_prints_what_a_switch_answers_as_ovs_ofctl_does() {
     }
     let all = |request| Message::MultipartRequest { request, flags: MultipartFlags::LAST };
     let everything = FlowRequest::default();
+    let option = TlvMap { class: 0x109, kind: 0x40, length: 4, index: 0 };
+    let told = Action::copy(Field::Reg0.all_bits(), Field::TunMetadata0.range(0, 31));
     let asked = [
+        Message::TlvTableMod(TlvTableMod { command: TlvCommand::Add, maps: vec![option] }),
+        FlowMod::add(Flow::new(4).matching(Match::new().with(Field::TunMetadata0, 5)).action(told)).into(),
+        Message::TlvTableRequest,
         Message::FeaturesRequest,
         Message::GetConfigRequest,
         Message::GetAsyncRequest,
@@ -191,6 +197,15 @@ fn ofp_print_prints_what_a_switch_answers_as_ovs_ofctl_does() {
     ];
     let answers = answers(&switch, &asked);
     assert!(answers.len() > 18, "only {} messages", answers.len());
+    for bytes in &answers {
+        let (xid, message) = Message::decode(bytes).unwrap();
+        assert!(!matches!(message, Message::Error(_) | Message::Opaque { .. }), "{message:?}");
+        assert_eq!(message.to_bytes(xid).as_ref(), Ok(bytes), "{message:?}");
+    }
+    assert!(
+        answers.iter().any(|bytes| bytes.windows(4).any(|header| header == [0, 1, 80, 4])),
+        "the option's own length"
+    );
     // Of the tables' features, which are alike, the first parts are enough.
     let few: Vec<_> = answers.iter().filter(|bytes| bytes.len() < 5000).take(60).collect();
     let made = example("ofp-print", &few.iter().map(|bytes| hex(bytes)).collect::<Vec<_>>().join("\n"));

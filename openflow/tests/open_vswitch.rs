@@ -6,8 +6,14 @@ mod vswitch;
 
 use rust_openflow::action::{Ct, Learn, LearnDst, LearnSpec, LearnSrc, Nat};
 use rust_openflow::connection::{BundleError, Event, Options};
-use rust_openflow::group::{Group, GroupKind};
+use rust_openflow::ct_flush::{CtFlush, CtTuple};
+use rust_openflow::group::{Group, GroupCommand, GroupKind};
+use rust_openflow::monitor::{FlowMonitorRequest, FlowUpdate};
+use rust_openflow::multipart::{MultipartReply, MultipartRequest};
 use rust_openflow::packet::PacketOut;
+use rust_openflow::port_desc::PortMod;
+use rust_openflow::switch::{AsyncConfig, Role, RoleKind, SwitchConfig};
+use rust_openflow::table::{TableMod, TableProperties};
 use rust_openflow::text::Numbers;
 use rust_openflow::tlv::{TlvCommand, TlvMap, TlvTableMod};
 use rust_openflow::{
@@ -95,6 +101,71 @@ async fn what_is_put_in_comes_back_equal() {
 
     let ports: Vec<_> = connection.ports().await.unwrap().into_iter().map(|p| p.name).collect();
     assert!(ports.contains(&"p1".into()) && ports.contains(&"br0".into()), "{ports:?}");
+}
+
+/// Everything a controller may ask or tell that the other tests do not, none of which the switch refuses.
+fn requests() -> Vec<Message> {
+    let tuple = CtTuple {
+        src: Some("10.0.0.1".parse().unwrap()),
+        dst: Some("10.0.0.2".parse().unwrap()),
+        src_port: Some(1),
+        dst_port: Some(2),
+        ..CtTuple::default()
+    };
+    let group = |kind| Group::new(9, kind);
+    let bucket = |id| Bucket::new(id, [Action::output(PortNo(1))]).weight(1);
+    let change = |command, id: u32, place| GroupMod {
+        command,
+        group: group(GroupKind::Select).bucket(bucket(id)),
+        command_bucket: place,
+    };
+    let removal = GroupMod { group: group(GroupKind::Select), ..change(GroupCommand::RemoveBucket, 0, 5) };
+    vec![
+        Message::SetConfig(SwitchConfig { flags: 0, miss_send_len: 128 }),
+        Message::SetAsync(AsyncConfig { masks: vec![(AsyncConfig::PORT_STATUS + 1, 3)], opaque: vec![] }),
+        Message::SetPacketInFormat(2),
+        Message::SetControllerId(7),
+        Message::TlvTableMod(TlvTableMod { command: TlvCommand::Clear, maps: vec![] }),
+        Message::CtFlushZone(5),
+        Message::CtFlush(CtFlush { ip_proto: 6, zone: Some(5), original: Some(tuple), ..CtFlush::default() }),
+        Message::TableMod(TableMod { table: 3, config: 4, properties: TableProperties::default() }),
+        GroupMod::add(group(GroupKind::Select).bucket(bucket(1))).into(),
+        change(GroupCommand::InsertBucket, 5, 0xffff_fffe).into(),
+        removal.into(),
+        FlowMod::add(Flow::new(2).matching(Match::new().ipv4().with(Field::CtState, 0x22))).into(),
+    ]
+}
+
+#[tokio::test]
+async fn a_switch_takes_every_kind_of_request_over_tcp() {
+    let Some(switch) = Vswitch::start("tcp") else { return };
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    switch.vsctl(&["set-controller", "br0", &format!("ptcp:{port}:127.0.0.1")]);
+    let connection = Connection::connect(&format!("tcp:127.0.0.1:{port}")).await.unwrap();
+    let refused = connection.apply(&requests()).await.unwrap();
+    assert_eq!(refused.failures, []);
+    let port = connection.ports().await.unwrap().into_iter().find(|port| port.name == "p1").unwrap();
+    let down = PortMod { port: port.port, hw_addr: port.hw_addr, config: 1, mask: 1, advertise: None, opaque: vec![] };
+    connection.one(Message::PortMod(down)).await.unwrap();
+    let role = Role { kind: RoleKind::Primary, short_id: 0, generation_id: 7 };
+    let Message::RoleReply(role) = connection.request(&Message::RoleRequest(role)).await.unwrap() else { panic!() };
+    assert_eq!((role.kind, role.generation_id), (RoleKind::Primary, 7));
+    assert!(matches!(connection.request(&Message::GetConfigRequest).await.unwrap(), Message::GetConfigReply(_)));
+    assert!(matches!(connection.request(&Message::GetAsyncRequest).await.unwrap(), Message::GetAsyncReply(_)));
+    let buckets = connection.groups().await.unwrap()[0].buckets.iter().map(|bucket| bucket.id).collect::<Vec<_>>();
+    assert_eq!(buckets, [1]);
+    // A monitor tells of what another connection does.
+    let mut events = connection.events();
+    connection.ask(MultipartRequest::FlowMonitor(vec![FlowMonitorRequest::all(3)])).await.unwrap();
+    connect(&switch).await.one(FlowMod::add(Flow::new(4).cookie(77)).into()).await.unwrap();
+    loop {
+        if let Event::Message(message) = events.next().await.unwrap()
+            && let Message::MultipartReply { reply: MultipartReply::FlowMonitor(updates), .. } = &*message
+            && updates.iter().any(|update| matches!(update, FlowUpdate::Full { flow, .. } if flow.cookie == 77))
+        {
+            break;
+        }
+    }
 }
 
 #[tokio::test]

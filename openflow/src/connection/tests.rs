@@ -353,3 +353,31 @@ async fn events_end_when_the_last_handle_is_gone() {
     drop(connection);
     assert!(matches!(events.next().await, Err(EventError::Closed(Closed::Here))));
 }
+
+/// A switch on a socket takes the next connection and says hello.
+async fn accept(listener: &tokio::net::UnixListener) -> tokio::net::UnixStream {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    stream.write_all(&Message::Hello(Hello::ONLY_1_5).to_bytes(1).unwrap()).await.unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn a_switch_that_comes_late_and_goes_is_connected_to_again() {
+    let path = std::env::temp_dir().join(format!("wof-reconnect-{}", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    let options = Options { packet_in2: false, miss_send_len: 0, ..Options::default() };
+    let backoff = Backoff { first: Duration::from_millis(1), max: Duration::from_millis(8) };
+    let mut reconnect = Reconnect::new(Address::Unix(path.clone()), options, backoff);
+    for _ in 0..3 {
+        assert!(matches!(reconnect.attempt().await, Err(ConnectError::Io(_))));
+    }
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    for _ in 0..2 {
+        let (connection, stream) = tokio::join!(reconnect.connect(), accept(&listener));
+        assert!(connection.closed().is_none());
+        let mut events = connection.events();
+        drop(stream); // The switch goes.
+        assert!(matches!(events.next().await, Err(EventError::Closed(_))));
+    }
+    std::fs::remove_file(path).unwrap();
+}
