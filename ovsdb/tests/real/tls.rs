@@ -1,13 +1,20 @@
-//! TLS against the real server: certificates made here, names checked or not, strangers refused.
+//! TLS and TCP against the real server: certificates made here, names checked or not, strangers refused.
 
 use std::net::TcpListener;
+use std::sync::Arc;
 
 use ovsdb::Client;
 use ovsdb::client::{Config, Status};
 use ovsdb::connection::{Identity, Tls, Verify};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
-use crate::server::{Server, config, soon};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::UnixStream;
+use tokio_rustls::TlsAcceptor;
+
+use crate::server::{Server, client, config, soon};
 
 struct Authority(CertifiedIssuer<'static, KeyPair>);
 
@@ -84,4 +91,43 @@ async fn strangers_are_refused_on_either_side() {
     let (_server, address) = serve(&authority, "switch-1");
     attempt(&address, stranger.tls(&authority.issue("client"), Verify::ChainOnly)).await.unwrap_err();
     attempt(&address, authority.tls(&stranger.issue("client"), Verify::ChainOnly)).await.unwrap_err();
+}
+
+/// Speaks TLS 1.3 and nothing older in front of a server's socket, and says where.
+async fn speak_only_1_3(authority: &Authority, server: &Server) -> String {
+    let pair = authority.issue("switch-1");
+    let certificate = CertificateDer::from_pem_slice(pair.certificate.as_bytes()).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).unwrap();
+    let builder = ServerConfig::builder_with_provider(rustls::crypto::ring::default_provider().into());
+    let builder = builder.with_protocol_versions(&[&rustls::version::TLS13]).unwrap();
+    let config = builder.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
+    let (acceptor, socket) = (TlsAcceptor::from(Arc::new(config)), server.socket());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("ssl:{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let mut secure = acceptor.accept(stream).await.unwrap();
+            let mut plain = UnixStream::connect(&socket).await.unwrap();
+            let _ = tokio::io::copy_bidirectional(&mut secure, &mut plain).await; // Until either hangs up.
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn tls_1_3_is_spoken() {
+    let (authority, server) = (Authority::new(), Server::standalone());
+    let address = speak_only_1_3(&authority, &server).await;
+    attempt(&address, authority.tls(&authority.issue("client"), Verify::Name("switch-1".into()))).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_is_spoken_to_over_tcp() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let server = Server::standalone();
+    server.kill();
+    let server = server.with_remote(format!("ptcp:{port}:127.0.0.1"), vec![]);
+    server.start();
+    let client = client(&format!("tcp:127.0.0.1:{port}")).await;
+    assert_eq!(client.snapshot().len(), 0);
 }
