@@ -1,4 +1,4 @@
-//! A connection to a switch: requests and their replies, bundles, events.
+//! A connection to a switch: requests and their replies, bundles, events (OpenFlow 1.5.1 sections 6.3, 7.3 to 7.5).
 //!
 //! Two tasks own the stream: one writes what is queued, one reads, answers echoes and hands every reply to the request
 //! whose transaction id it bears. A [`Connection`] is a handle to both; it can be cloned, many requests may be under

@@ -1,4 +1,4 @@
-//! Forgetting tracked connections that match (`NXT_CT_FLUSH`, since Open vSwitch 3.1).
+//! Forgetting tracked connections that match (`NXT_CT_FLUSH` of `nicira-ext.h`, since Open vSwitch 3.1).
 
 use std::net::IpAddr;
 

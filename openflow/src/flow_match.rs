@@ -1,4 +1,4 @@
-//! The match of a flow: which packets it applies to.
+//! The match of a flow: which packets it applies to (OpenFlow 1.5.1 section 7.2.3, `ovs-fields(7)`).
 //!
 //! A [`Match`] *is* its canonical wire form: OXM entries in the order of Open vSwitch, one per field, masks only where
 //! they are neither all ones nor zero, no value bit outside its mask. So equality and hash are those of bytes, a match

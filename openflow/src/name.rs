@@ -1,4 +1,4 @@
-//! Names as they are on the wire: bytes of a fixed room, most often text.
+//! Names as they are on the wire: bytes of a fixed room, most often text (OpenFlow 1.5.1 sections 7.2.1, 7.3.5.1, 7.3.5.18).
 
 use std::borrow::Cow;
 use std::fmt;

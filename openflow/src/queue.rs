@@ -1,4 +1,4 @@
-//! Queues (OpenFlow 1.5.1 sections 7.2.2, 7.3.5.8).
+//! Queues (OpenFlow 1.5.1 section 7.3.5.8).
 
 use crate::port::PortNo;
 

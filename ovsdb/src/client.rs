@@ -1,4 +1,5 @@
-//! A client of one database: a replica kept current through reconnections, and transactions.
+//! A client of one database: a replica kept current through reconnections, and transactions (RFC 7047 section 4.1;
+//! ovsdb-server(7) section 4.1).
 //!
 //! One task drives it (`driver`): it tries the servers in turn, stays with one that is fit (the leader of a cluster, if
 //! leadership is required), follows the monitored tables, and publishes a snapshot after every update. A reconnection asks

@@ -1,4 +1,4 @@
-//! Typed columns: what connects a Rust type to a column's name, for reading rows and for writing them.
+//! Typed columns (RFC 7047 sections 3.2, 5.1): what connects a Rust type to a column's name, for reading rows and for writing them.
 //!
 //! A [`Column`] is a name with two types attached: the row type it belongs to and the Rust type of its value. Generated
 //! rows carry one constant per column, so a misspelt name or a string put into an integer column does not compile.

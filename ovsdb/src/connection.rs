@@ -120,6 +120,9 @@ struct Call {
 }
 
 /// A handle to a connection; the connection ends when the last handle is dropped.
+///
+/// Nothing that somebody waits for is lost by that, for every request borrows the handle until its reply has come; a request
+/// that was given up is forgotten or, a transaction, cancelled, also by the end of the connection.
 #[derive(Clone, Debug)]
 pub struct Connection {
     calls: mpsc::Sender<Call>,

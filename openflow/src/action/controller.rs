@@ -1,4 +1,5 @@
-//! `controller`: a packet goes to a controller with more said than `output` can.
+//! `controller`: a packet goes to a controller with more said than `output` can (`ovs-actions(7)`;
+//! `NXAST_CONTROLLER`, `NXAST_CONTROLLER2` of Open vSwitch).
 
 /// The action `controller(...)`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -1,4 +1,4 @@
-//! `ct` and `nat`: connection tracking.
+//! `ct` and `nat`: connection tracking (`ovs-actions(7)`; `NXAST_CT`, `NXAST_NAT` of Open vSwitch).
 
 use super::Action;
 use crate::field::{Field, Subfield};

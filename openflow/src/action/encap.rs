@@ -1,4 +1,4 @@
-//! `encap`: puts a header around the packet.
+//! `encap`: puts a header around the packet (`ovs-actions(7)`; `NXAST_RAW_ENCAP` of Open vSwitch).
 
 /// The action `encap(...)`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -1,4 +1,4 @@
-//! `learn`: a packet adds or changes a flow.
+//! `learn`: a packet adds or changes a flow (`ovs-actions(7)`; `NXAST_LEARN`, `NXAST_LEARN2` of Open vSwitch).
 
 use crate::field::Subfield;
 

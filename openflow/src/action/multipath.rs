@@ -1,4 +1,4 @@
-//! `multipath` and `bundle`: choosing one of several by a hash.
+//! `multipath` and `bundle`: choosing one of several by a hash (`ovs-actions(7)`; `nicira-ext.h`).
 
 use crate::field::Subfield;
 use crate::port::PortNo;

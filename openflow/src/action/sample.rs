@@ -1,4 +1,4 @@
-//! `sample`: some packets are reported to an IPFIX collector.
+//! `sample`: some packets are reported to an IPFIX collector (`ovs-actions(7)`).
 
 use crate::field::Subfield;
 use crate::port::PortNo;

@@ -1,4 +1,4 @@
-//! `set_field`: some or all bits of a field get a value.
+//! `set_field`: some or all bits of a field get a value (`ovs-actions(7)`; OpenFlow 1.5.1 section 7.2.6).
 
 use crate::field::{Field, ones};
 use crate::flow_match::number;

@@ -1,4 +1,4 @@
-//! Bundles as one call.
+//! Bundles as one call (OpenFlow 1.5.1 section 7.3.9).
 //!
 //! Open vSwitch refuses a bad message when it is added and would still commit the others. So the bundle is closed
 //! first: when the reply to that is here, all refusals are, and only then is it committed, or else discarded.

@@ -1,4 +1,4 @@
-//! What a switch says of its own accord.
+//! What a switch says of its own accord (OpenFlow 1.5.1 section 7.4).
 
 use super::error::Closed;
 use crate::error::DecodeError;

@@ -118,7 +118,7 @@ const FLOWS: u8 = 3 << 1;
 const PACKETS: u8 = 4 << 1;
 const BYTES: u8 = 5 << 1;
 
-/// `ofp_stats` (OpenFlow 1.5.1 section 7.2.6), padded.
+/// `ofp_stats` (OpenFlow 1.5.1 section 7.2.4), padded.
 pub(super) fn put_counters(out: &mut Writer, counters: &FlowCounters) -> Result<(), EncodeError> {
     let start = out.len();
     out.zeros(4);

@@ -1,4 +1,4 @@
-//! TLS: certificates as `ovs-pki` makes them, checked by rustls.
+//! TLS: certificates as `ovs-pki` makes them, checked by rustls: TLS 1.3, or 1.2 where the server has no other.
 //!
 //! Open vSwitch's own programs check that a peer's certificate was signed by the authority and nothing else; its name is not
 //! looked at, and the certificates that `ovs-pki` makes carry the switch's name, not its address. So besides checking the

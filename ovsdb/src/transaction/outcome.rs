@@ -1,4 +1,4 @@
-//! What a committed transaction yields: one result per operation.
+//! What a committed transaction yields: one result per operation (RFC 7047 sections 4.1.3, 5.2).
 
 use std::collections::BTreeMap;
 
