@@ -122,6 +122,51 @@ fn helm() -> Result<PathBuf> {
 mod tests {
     use super::*;
 
+    /// Every container of the manifest, with its name.
+    fn containers() -> Vec<(String, serde_json::Value)> {
+        use serde::Deserialize as _;
+        let text = fs::read_to_string(repository().join(MANIFEST)).expect("the manifest");
+        let objects = serde_yaml_ng::Deserializer::from_str(&text)
+            .map(|document| serde_json::Value::deserialize(document).expect("an object"));
+        let mut all = Vec::new();
+        for object in objects {
+            for list in ["initContainers", "containers"] {
+                let list = object.pointer(&format!("/spec/template/spec/{list}")).and_then(|list| list.as_array());
+                for container in list.into_iter().flatten() {
+                    let name = format!("{}/{}", object["metadata"]["name"], container["name"]);
+                    all.push((name.replace('"', ""), container.clone()));
+                }
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn no_container_has_more_than_it_needs() {
+        let mut added = Vec::new();
+        for (name, container) in containers() {
+            let security = &container["securityContext"];
+            assert!(security["privileged"].as_bool() != Some(true), "{name} is privileged");
+            assert_eq!(security["readOnlyRootFilesystem"], true, "{name}");
+            assert_eq!(security["capabilities"]["drop"], serde_json::json!(["ALL"]), "{name}");
+            for what in ["requests", "limits"] {
+                assert!(container["resources"][what]["memory"].is_string(), "{name} has no {what}");
+            }
+            for capability in security["capabilities"]["add"].as_array().into_iter().flatten() {
+                added.push(format!("{name} {}", capability.as_str().expect("a name")));
+            }
+        }
+        assert_eq!(
+            added,
+            [
+                "weft-agent/agent NET_ADMIN",
+                "weft-agent/agent SYS_ADMIN",
+                "weft-openvswitch/ovs-vswitchd NET_ADMIN",
+                "weft-openvswitch/ovs-vswitchd NET_RAW"
+            ]
+        );
+    }
+
     #[test]
     fn a_manifest_is_stale_when_the_chart_or_the_manifest_itself_was_edited() {
         let chart = |text: &str| BTreeMap::from([("Chart.yaml".to_owned(), text.to_owned())]);

@@ -102,7 +102,7 @@ impl Asking {
         let task = tasks.lines().find(|l| l.starts_with(&from.container)).context("the pod's container runs")?;
         let pid = task.split_whitespace().nth(1).context("a task has a pid")?;
         let url = format!("http://{}:8080/hostname", to.address()?);
-        let one = format!("if curl -sfm 5 -o /dev/null {url}; then echo served; else echo lost; fi");
+        let one = format!("if curl -sfm 20 -o /dev/null {url}; then echo served; else echo lost; fi");
         let script = format!(
             "rm -f {ASKED}.end; nsenter -t {pid} -n sh -c 'until [ -e {ASKED}.end ]; do {one}; done' >{ASKED} 2>&1 </dev/null & echo $!"
         );
