@@ -11,7 +11,7 @@ use crate::step;
 use crate::test::rings;
 
 /// Scenarios that say something about the datapath; the machine is emulated, so the others are left to the host.
-const SCENARIOS: &str = "datapath::";
+const SCENARIOS: [&str; 3] = ["datapath::", "services::a_service_is_reached", "services::datagrams_find"];
 
 /// Seconds until the machine is taken for hung: some minutes are enough, unless twenty other programs run beside it.
 const TIMEOUT: &str = "2400";
@@ -30,7 +30,7 @@ pub fn run() -> Result<Outcome> {
     let suite = rings::suite()?;
     let out = tempdir()?;
     let mut command = Command::new(repository().join("tests/vm/vm.sh"));
-    command.arg(repository().join("tests/vm/scenarios.sh")).arg(Profile::Debug.folder()).arg(&suite).arg(SCENARIOS);
+    command.arg(repository().join("tests/vm/scenarios.sh")).arg(Profile::Debug.folder()).arg(&suite).args(SCENARIOS);
     command.env("KDP_CACHE", cache().join("vm")).env("KDP_OUT", &out).env("KDP_TIMEOUT", TIMEOUT);
     let mut counts = None;
     let success = step::read(&mut command, |line| counts = crate::test::libtest::result(line).or(counts))?;
