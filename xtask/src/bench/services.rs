@@ -53,7 +53,7 @@ fn rows(measured: &Value) -> Result<Vec<Row>> {
         ))
     };
     let (change, peer_change) = (of("weft", "change_ms")?, of("peer", "change_ms")?);
-    let spread = "10,000 connections, 10 endpoints: of the endpoint that is furthest from its share";
+    let spread = "10,000 connections, 10 endpoints: how far the endpoint is from its share that is furthest; 0.05 to 0.06 where each is drawn by chance";
     Ok(vec![
         growth("services.first_packet_growth", "first_us", "a TCP handshake")?,
         growth("services.established_growth", "echo_us", "a round trip on an established connection")?,
@@ -63,7 +63,7 @@ fn rows(measured: &Value) -> Result<Vec<Row>> {
             ("ms, kube-proxy", Some(peer_change[last])),
             "≤ 5",
             &format!(
-                "object to the new endpoint's first answer, with 10,000 Services; with 10, 1,000, 10,000: {}; kube-proxy: {}",
+                "object to the new endpoint's first answer, with 10,000 Services; with 10, 1,000, 10,000: {}; kube-proxy, which waits for a second between two changes: {}",
                 each(&change),
                 each(&peer_change)
             ),
