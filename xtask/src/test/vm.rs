@@ -11,7 +11,8 @@ use crate::step;
 use crate::test::rings;
 
 /// Scenarios that say something about the datapath; the machine is emulated, so the others are left to the host.
-const SCENARIOS: [&str; 3] = ["datapath::", "services::a_service_is_reached", "services::datagrams_find"];
+const SCENARIOS: [&str; 3] =
+    ["datapath::", "services::a_service_is_reached", "services::datagrams_find_another_endpoint_when_theirs_goes"];
 
 /// Seconds until the machine is taken for hung: some minutes are enough, unless twenty other programs run beside it.
 const TIMEOUT: &str = "2400";
