@@ -167,6 +167,6 @@ pub(super) fn iperf(client: impl Fn(&[&str]) -> Command, target: &str) -> Result
     let bits = report
         .pointer("/end/sum_received/bits_per_second")
         .and_then(Value::as_f64)
-        .context("iperf3 reports no rate")?;
+        .with_context(|| format!("iperf3 reports no rate; it says: {}", report["error"]))?;
     Ok(bits / 1e6)
 }
