@@ -12,6 +12,7 @@ use crate::build::Profile;
 use crate::step;
 use crate::test::libtest;
 use harness::{Harness, Network, Up};
+use report::Report;
 
 /// Arguments of `cargo xtask cluster`.
 #[derive(clap::Args)]
@@ -213,42 +214,33 @@ pub fn api_server() -> anyhow::Result<Outcome> {
 }
 
 fn test_with(harness: &Harness, args: &TestArgs) -> anyhow::Result<Outcome> {
-    if let Err(why) = harness.prerequisites() {
-        return Ok(Outcome::Skipped(format!("{why:#}")));
-    }
-    let _lock = harness.lock()?;
-    if !args.reuse {
-        harness.up(&Up {
-            nodes: args.nodes,
-            network: Network::Weft,
-            proxy: Network::Weft.proxy().to_owned(),
-            profile: Profile::of(args.debug),
-        })?;
-    }
-    let report = test::run(harness, args.part.as_deref())?;
-    if !args.keep && !args.reuse {
-        harness.down()?;
-    }
-    println!("{} passed, {} failed", report.passed, report.failed);
-    Ok(Outcome::Ran { passed: report.passed, failed: report.failed })
+    let proxy = Network::Weft.proxy().to_owned();
+    let up = Up { nodes: args.nodes, network: Network::Weft, proxy, profile: Profile::of(args.debug) };
+    checked(harness, (!args.reuse).then_some(up), args.keep, || test::run(harness, args.part.as_deref()))
 }
 
 fn install_with(harness: &Harness, args: &InstallArgs) -> anyhow::Result<Outcome> {
+    let proxy = args.proxy.clone();
+    let up = Up { nodes: args.nodes, network: Network::None, proxy, profile: Profile::of(args.debug) };
+    let after = if args.keep { test::After::Keep } else { test::After::Uninstall };
+    checked(harness, (!args.reuse).then_some(up), args.keep, || test::installed(harness, &args.proxy, after))
+}
+
+/// Runs checks in a cluster: in one that is brought up for them, and taken down again unless it is to be kept, or in the one that is
+/// there.
+fn checked(
+    harness: &Harness,
+    up: Option<Up>,
+    keep: bool,
+    checks: impl FnOnce() -> anyhow::Result<Report>,
+) -> anyhow::Result<Outcome> {
     if let Err(why) = harness.prerequisites() {
         return Ok(Outcome::Skipped(format!("{why:#}")));
     }
     let _lock = harness.lock()?;
-    if !args.reuse {
-        harness.up(&Up {
-            nodes: args.nodes,
-            network: Network::None,
-            proxy: args.proxy.clone(),
-            profile: Profile::of(args.debug),
-        })?;
-    }
-    let report =
-        test::installed(harness, &args.proxy, if args.keep { test::After::Keep } else { test::After::Uninstall })?;
-    if !args.keep && !args.reuse {
+    up.as_ref().map_or(Ok(()), |up| harness.up(up))?;
+    let report = checks()?;
+    if up.is_some() && !keep {
         harness.down()?;
     }
     println!("{} passed, {} failed", report.passed, report.failed);
