@@ -160,17 +160,23 @@ fn why_names_what_decides_on_both_sides_and_the_switches_agree() {
 #[test]
 fn why_goes_by_the_plan_and_says_so_where_a_node_cannot_be_asked() {
     let (play, _) = shop();
-    let pid = agent_of(&play, "node2");
-    let signal = |name: &str| {
-        assert!(std::process::Command::new("kill").args([name, &pid]).status().expect("kill runs").success())
-    };
-    signal("-STOP");
-    let (answer, status) = why(&play, "--from shop/web --to shop/db --port 5432 --live");
-    signal("-CONT");
+    let (answer, status) = while_hung(&play, "node2", || why(&play, "--from shop/web --to shop/db --port 5432 --live"));
     assert_eq!((answer["verdict"].as_str(), status), (Some("Allowed"), 0), "{answer:#}");
     assert_eq!((answer["nodes"][0]["switch"].as_str(), answer["nodes"][1]["switch"].as_str()), (Some("agrees"), None));
     let remarks = answer["remarks"].to_string();
     assert!(remarks.contains("node2") && !remarks.contains("node1"), "{remarks}");
+}
+
+/// Does something while a node's agent hangs; it goes on then, also where that failed.
+fn while_hung<T>(play: &Play, node: &str, work: impl FnOnce() -> T) -> T {
+    let pid = agent_of(play, node);
+    let signal = |name: &str| {
+        assert!(std::process::Command::new("kill").args([name, &pid]).status().expect("kill runs").success())
+    };
+    signal("-STOP");
+    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+    signal("-CONT");
+    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Process id of a node's agent.
@@ -317,10 +323,6 @@ fn why_names_the_service_whom_a_connection_can_get_and_why_not_the_others() {
 #[test]
 fn an_event_says_that_a_policy_is_not_in_force_on_a_node_and_another_that_it_is() {
     let (play, _) = shop();
-    let pid = agent_of(&play, "node2");
-    let signal = |name: &str| {
-        assert!(std::process::Command::new("kill").args([name, &pid]).status().expect("kill runs").success())
-    };
     let told = |kind: &'static str, reason: &'static str| {
         let is_it = move |event: &Value| {
             let note = event["note"].as_str().unwrap_or_default();
@@ -331,14 +333,11 @@ fn an_event_says_that_a_policy_is_not_in_force_on_a_node_and_another_that_it_is(
         let play = &play;
         move || play.list("events").iter().find_map(is_it)
     };
-    signal("-STOP");
     let edited = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: db, namespace: shop}\n\
                   spec:\n  podSelector: {matchLabels: {app: db}}\n  ingress: []\n";
-    play.apply(edited);
-    let late = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+    while_hung(&play, "node2", || {
+        play.apply(edited);
         play.until("an Event that it is not in force", told("Warning", "NotRealized"));
-    }));
-    signal("-CONT");
-    late.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
     play.until("an Event that it is", told("Normal", "Realized"));
 }
