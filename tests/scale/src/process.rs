@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use controller::pki::{Pki, Subject};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::cluster::node_name;
@@ -48,12 +48,7 @@ impl Place {
             std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
             Ok(path)
         };
-        let server = format!("http://127.0.0.1:{api_port}");
-        let kubeconfig = json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "bench",
-            "clusters": [{"name": "bench", "cluster": {"server": server}}], "users": [{"name": "bench", "user": {}}],
-            "contexts": [{"name": "bench", "context": {"cluster": "bench", "user": "bench"}}]
-        });
+        let kubeconfig = kubeconfig(&format!("http://127.0.0.1:{api_port}"));
         let config = json!({"defaultSubnet": {"name": "default", "cidrs": ["10.64.0.0/14"]}});
         let mut command = Command::new(self.binaries.join("weft-controller"));
         command.arg("run").arg("--kubeconfig").arg(file("kubeconfig", kubeconfig.to_string())?);
@@ -83,6 +78,15 @@ impl Place {
     }
 }
 
+/// How a client finds the API server at a URL.
+pub fn kubeconfig(server: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "bench",
+        "clusters": [{"name": "bench", "cluster": {"server": server}}], "users": [{"name": "bench", "user": {}}],
+        "contexts": [{"name": "bench", "context": {"cluster": "bench", "user": "bench"}}]
+    })
+}
+
 /// A program that ends with its owner.
 pub struct Process {
     name: &'static str,
@@ -94,7 +98,8 @@ pub struct Process {
 }
 
 impl Process {
-    fn start(name: &'static str, command: &mut Command, root: &Path) -> Result<Process> {
+    /// Starts a program; what it logs goes to a file of its name below `root`.
+    pub fn start(name: &'static str, command: &mut Command, root: &Path) -> Result<Process> {
         let log = root.join("log").join(format!("{name}.log"));
         let mut file =
             File::options().create(true).append(true).open(&log).with_context(|| format!("{}", log.display()))?;
@@ -133,18 +138,13 @@ impl Process {
         }
     }
 
-    /// Resident memory in MiB.
+    /// Resident memory in MiB, by proc(5).
     pub fn resident(&self) -> Result<f64> {
-        resident(self.child.id()).with_context(|| format!("the {}", self.name))
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let kib =
+            status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse::<f64>().ok());
+        Ok(kib.with_context(|| format!("the {} has no resident memory", self.name))? / 1024.0)
     }
-}
-
-/// A process's resident memory in MiB, by proc(5).
-pub fn resident(pid: u32) -> Result<f64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let kib =
-        status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse::<f64>().ok());
-    Ok(kib.context("it has no resident memory")? / 1024.0)
 }
 
 impl Process {

@@ -4,13 +4,13 @@
 //! node whose plugin routes.
 
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 
 use super::cluster::node_name;
-use super::process::Place;
+use super::process::{self, Place, Process};
 
 /// The API server's address for it, and its own.
 const API: [&str; 2] = ["172.29.0.1", "172.29.0.2"];
@@ -22,8 +22,7 @@ pub struct Proxied {
     netns: String,
     guests: Vec<String>,
     program: PathBuf,
-    config: PathBuf,
-    log: PathBuf,
+    root: PathBuf,
     link: String,
 }
 
@@ -33,9 +32,8 @@ impl Proxied {
         let netns = format!("{}.proxy", place.netns);
         let guests = std::iter::once("client".to_owned()).chain((0..servers).map(|number| format!("s{number}")));
         let guests = guests.map(|guest| format!("{netns}.{guest}")).collect();
-        let (config, log) = (place.root.join("kube-proxy.yaml"), place.root.join("log/kube-proxy.log"));
         let link = format!("wsb{}", std::process::id());
-        let node = Proxied { netns, guests, program: program.into(), config, log, link };
+        let node = Proxied { netns, guests, program: program.into(), root: place.root.clone(), link };
         node.links()?;
         Ok(node)
     }
@@ -92,27 +90,20 @@ impl Proxied {
     }
 
     /// Starts kube-proxy, of a node that has no rules.
-    pub fn start(&self, api_port: u16) -> Result<KubeProxy> {
-        let kubeconfig = self.config.with_extension("kubeconfig");
-        let server = format!("http://{}:{api_port}", API[0]);
-        std::fs::write(&kubeconfig, json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "bench",
-            "clusters": [{"name": "bench", "cluster": {"server": server}}], "users": [{"name": "bench", "user": {}}],
-            "contexts": [{"name": "bench", "context": {"cluster": "bench", "user": "bench"}}]
-        }).to_string())?;
+    pub fn start(&self, api_port: u16) -> Result<Process> {
+        let (config, kubeconfig) = (self.root.join("kube-proxy.yaml"), self.root.join("kube-proxy.kubeconfig"));
+        std::fs::write(&kubeconfig, process::kubeconfig(&format!("http://{}:{api_port}", API[0])).to_string())?;
         // As upstream's defaults, but for limits that are the whole machine's, and for bodies that the stand-in can write.
-        std::fs::write(&self.config, json!({
+        std::fs::write(&config, json!({
             "apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "kind": "KubeProxyConfiguration", "mode": "nftables",
             "hostnameOverride": node_name(0), "clusterCIDR": PODS, "oomScoreAdj": 0,
             "clientConnection": {"kubeconfig": kubeconfig, "contentType": "application/json", "acceptContentTypes": "application/json",
                 "qps": 50, "burst": 100},
             "conntrack": {"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"}
         }).to_string())?;
-        let log = std::fs::File::create(&self.log)?;
         let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.netns]).arg(&self.program).arg("--config").arg(&self.config);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        Ok(KubeProxy { child: command.spawn().context("cannot start kube-proxy")? })
+        command.args(["netns", "exec", &self.netns]).arg(&self.program).arg("--config").arg(config);
+        Process::start("kube-proxy", &mut command, &self.root)
     }
 
     /// Takes its rules away.
@@ -136,24 +127,4 @@ fn ip(line: &str) -> Result<()> {
     let done = Command::new("ip").args(line.split(' ')).status().context("cannot run ip")?;
     ensure!(done.success(), "ip {line}: {done}");
     Ok(())
-}
-
-/// kube-proxy, running.
-pub struct KubeProxy {
-    child: Child,
-}
-
-impl KubeProxy {
-    /// Resident memory in MiB.
-    pub fn resident(&self) -> Result<f64> {
-        super::process::resident(self.child.id())
-    }
-}
-
-impl Drop for KubeProxy {
-    fn drop(&mut self) {
-        // One that has ended by itself is as good.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
