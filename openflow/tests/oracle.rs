@@ -1,13 +1,14 @@
 //! Everything that the real `ovs-ofctl` was recorded with: its bytes are decoded and written again to the same bytes,
 //! and its text is printed to the letter. The recordings are made by `examples/record-oracle`.
 
+#[path = "../fuzz/src/listed.rs"]
+mod listed;
 mod recording;
 
+use listed::Listed;
 use recording::records;
-use rust_openflow::text::{Names, Numbers, Printable, Printed};
-use rust_openflow::{
-    Flow, FlowCommand, FlowMod, GroupCommand, GroupMod, Message, MeterCommand, MeterMod, ParseError, PortNo,
-};
+use rust_openflow::text::{Printable, Printed};
+use rust_openflow::{Flow, FlowCommand, FlowMod, GroupCommand, GroupMod, Message, MeterCommand, MeterMod, ParseError};
 
 /// Fails with the first few of what went wrong, and how many did.
 fn report(what: &str, total: usize, wrong: &[String]) {
@@ -122,42 +123,18 @@ fn text_is_read_to_the_bytes_of_ovs_ofctl() {
 }
 
 /// A name for every port and table: plain ones and some that need quotes.
-struct All {
-    numbers: Numbers,
-    ports: Vec<String>,
-    tables: Vec<String>,
-}
-
-impl All {
-    fn new() -> All {
-        let odd = |kind: &str, n: usize| match n % 3 {
-            0 => format!("{kind}{n}"),
-            1 => format!("{kind}-{n}"),
-            _ => format!("{kind}({n}) \"a\\\\b\", =:[]"),
-        };
-        let ports: Vec<_> = (0..70_000).map(|n| odd("port", n)).collect();
-        let tables: Vec<_> = (0..255).map(|n| odd("table", n)).collect();
-        let numbers = Numbers {
-            ports: ports.iter().cloned().zip((0..).map(PortNo)).collect(),
-            tables: tables.iter().cloned().zip(0..).collect(),
-        };
-        All { numbers, ports, tables }
-    }
-}
-
-impl Names for All {
-    fn port(&self, port: PortNo) -> Option<&str> {
-        self.ports.get(port.0 as usize).map(String::as_str)
-    }
-
-    fn table(&self, table: u8) -> Option<&str> {
-        self.tables.get(usize::from(table)).map(String::as_str)
-    }
+fn all() -> Listed {
+    let odd = |kind: &str, n: usize| match n % 3 {
+        0 => format!("{kind}{n}"),
+        1 => format!("{kind}-{n}"),
+        _ => format!("{kind}({n}) \"a\\\\b\", =:[]"),
+    };
+    Listed::new((0..70_000).map(|n| odd("port", n)).collect(), (0..255).map(|n| odd("table", n)).collect())
 }
 
 #[test]
 fn names_that_are_printed_are_read_as_their_numbers() {
-    let all = All::new();
+    let all = all();
     let (mut total, mut wrong) = (0, Vec::new());
     for record in records() {
         for bytes in &record.messages {

@@ -1,8 +1,11 @@
 //! What holds whatever the bytes: called by the fuzz targets, and by `tests/smoke.rs` in every `cargo test`.
 
+mod listed;
+
+use listed::Listed;
 use rust_openflow::message::frame_length;
-use rust_openflow::text::{Names, Numbers, Printable, Printed};
-use rust_openflow::{Flow, Group, Match, Message, Meter, ParseError, PortNo};
+use rust_openflow::text::{Numbers, Printable, Printed};
+use rust_openflow::{Flow, Group, Match, Message, Meter, ParseError};
 
 /// A message is read or refused; what is read prints, and comes back from its own bytes.
 pub fn decode(bytes: &[u8]) {
@@ -43,7 +46,7 @@ pub fn names(bytes: &[u8]) {
     let Ok(input) = std::str::from_utf8(bytes) else { return };
     let (names, text) = input.split_once('\n').unwrap_or(("", input));
     assert_eq!(Numbers::default().apply(text), text);
-    let few = Few::new(names);
+    let few = few(names);
     let _ = Flow::parse_named(text, &few.numbers);
     let _ = Group::parse_named(text, &few.numbers);
     if let Ok(flow) = text.parse::<Flow>() {
@@ -59,37 +62,15 @@ pub fn names(bytes: &[u8]) {
 }
 
 /// Names of a few ports and tables, of which no two are the same and none is a word of the syntax.
-struct Few {
-    numbers: Numbers,
-    ports: Vec<String>,
-    tables: Vec<String>,
-}
-
-impl Few {
-    fn new(names: &str) -> Few {
-        // A port may be called `drop`, and then `drop` is that port: an action without arguments cannot be told from it.
-        let is_word = |name: &str| format!("actions={name}").parse::<Flow>().is_ok() || name.is_empty();
-        let (mut ports, mut tables) = (Vec::<String>::new(), Vec::<String>::new());
-        for (n, name) in names.split('\t').filter(|name| !is_word(name)).take(128).enumerate() {
-            let row = if n % 2 == 0 { &mut ports } else { &mut tables };
-            if !row.iter().any(|other| other == name) {
-                row.push(name.to_owned());
-            }
+fn few(names: &str) -> Listed {
+    // A port may be called `drop`, and then `drop` is that port: an action without arguments cannot be told from it.
+    let is_word = |name: &str| format!("actions={name}").parse::<Flow>().is_ok() || name.is_empty();
+    let (mut ports, mut tables) = (Vec::<String>::new(), Vec::<String>::new());
+    for (n, name) in names.split('\t').filter(|name| !is_word(name)).take(128).enumerate() {
+        let row = if n % 2 == 0 { &mut ports } else { &mut tables };
+        if !row.iter().any(|other| other == name) {
+            row.push(name.to_owned());
         }
-        let numbers = Numbers {
-            ports: ports.iter().cloned().zip((0..).map(PortNo)).collect(),
-            tables: tables.iter().cloned().zip(0..).collect(),
-        };
-        Few { numbers, ports, tables }
     }
-}
-
-impl Names for Few {
-    fn port(&self, port: PortNo) -> Option<&str> {
-        self.ports.get(port.0 as usize).map(String::as_str)
-    }
-
-    fn table(&self, table: u8) -> Option<&str> {
-        self.tables.get(usize::from(table)).map(String::as_str)
-    }
+    Listed::new(ports, tables)
 }
