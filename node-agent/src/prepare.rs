@@ -10,6 +10,8 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 use tracing::info;
 
+use crate::uninstall::absent_is_fine;
+
 /// The plugin that is replaced whatever is there.
 const OWN: &str = "weft-cni";
 /// Names of what was placed, beside it, so that it can be taken away.
@@ -65,10 +67,7 @@ fn note_placed(folder: &Path, name: &str) -> Result<()> {
 }
 
 fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+    absent_is_fine(fs::remove_file(path))
 }
 
 fn place(source: &Path, new: &Path, target: &Path) -> io::Result<()> {

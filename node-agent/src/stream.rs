@@ -95,17 +95,15 @@ impl Controllers {
 pub async fn keep(mut controllers: Controllers, events: mpsc::Sender<StreamEvent>) {
     let (mut failures, mut turn) = (0_u32, 0_usize);
     loop {
-        let addresses = controllers.addresses();
-        let count = addresses.as_ref().map_or(0, Vec::len);
-        let address = match &addresses {
-            Ok(addresses) => addresses.get(turn % count.max(1)).map_or("", String::as_str),
-            Err(_) => "",
+        let (address, count, ended) = match controllers.addresses() {
+            Ok(addresses) => {
+                let address = addresses.get(turn % addresses.len().max(1)).cloned().unwrap_or_default();
+                let ended = session(&address, &mut controllers, &events).await;
+                (address, addresses.len(), ended)
+            }
+            Err(error) => (String::new(), 0, Err(Ended::BeforeServing(error))),
         };
         turn = turn.wrapping_add(1);
-        let ended = match addresses.as_ref() {
-            Err(error) => Err(Ended::BeforeServing(anyhow::anyhow!("{error:#}"))),
-            Ok(_) => session(address, &mut controllers, &events).await,
-        };
         let why = match ended {
             Ok(()) => {
                 // It served: the next one is tried at once.

@@ -79,7 +79,8 @@ fn remove_conflist(options: &Run) -> Result<()> {
     absent_is_fine(std::fs::remove_file(&path)).with_context(|| format!("cannot remove {}", path.display()))
 }
 
-fn absent_is_fine(result: std::io::Result<()>) -> std::io::Result<()> {
+/// What is to be removed and is not there is removed.
+pub(crate) fn absent_is_fine(result: std::io::Result<()>) -> std::io::Result<()> {
     match result {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         other => other,
