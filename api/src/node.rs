@@ -38,6 +38,23 @@ pub const SERVICE_DOOR_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 253, 2);
 /// The same of IPv6.
 pub const SERVICE_DOOR_V6: Ipv6Addr = Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0x253, 2);
 
+impl Delta {
+    /// From objects.
+    pub fn new<O: std::borrow::Borrow<Object>>(
+        revision: u64,
+        set: impl IntoIterator<Item = O>,
+        removed: Vec<String>,
+    ) -> Delta {
+        let set = set.into_iter().map(|object| prost::Message::encode_to_vec(object.borrow())).collect();
+        Delta { revision, set, removed }
+    }
+
+    /// The objects; an error is of one that is none.
+    pub fn objects(&self) -> impl Iterator<Item = Result<Object, prost::DecodeError>> {
+        self.set.iter().map(|bytes| prost::Message::decode(&bytes[..]))
+    }
+}
+
 /// The key of one object of a node's state, as text `KIND/NAME`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Key<'a> {

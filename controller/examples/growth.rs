@@ -153,7 +153,9 @@ async fn agent(node: usize, address: SocketAddr, pki: Pki, taken: mpsc::Sender<T
     let mut from = NodeStateClient::new(channel).session(ReceiverStream::new(said)).await?.into_inner();
     drop(turn);
     while let Some(message) = from.message().await? {
-        let Some(Told::Delta(Delta { revision, set, removed })) = message.message else { continue };
+        let Some(Told::Delta(delta)) = message.message else { continue };
+        let set: Vec<Object> = delta.objects().collect::<Result<_, _>>()?;
+        let Delta { revision, removed, .. } = delta;
         to.send(AgentMessage { message: Some(Message::Ack(Ack { revision, problems: Vec::new() })) }).await?;
         let has_pod = set.iter().any(|object| object.key.starts_with("pod/"));
         taken.send(Taken { node, objects: set.len() + removed.len(), has_pod }).await?;

@@ -215,8 +215,7 @@ impl Sessions {
             return None;
         }
         session.told = node.wanted;
-        let set = delta.set.iter().map(|object| (**object).clone()).collect();
-        let delta = Delta { revision: node.wanted, set, removed: delta.removed };
+        let delta = Delta::new(node.wanted, delta.set.iter().map(|object| &**object), delta.removed);
         Some(ControllerMessage { message: Some(Message::Delta(delta)) })
     }
 

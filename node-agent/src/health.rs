@@ -105,7 +105,7 @@ impl Health {
         (self.ports, self.slices, self.of_service) = Default::default();
         if self.full {
             for (key, slice) in state.endpoint_slices() {
-                self.set_slice(key, Some(slice));
+                self.set_slice(key, Some(&slice));
             }
             for (key, service) in state.services() {
                 self.set_port(key, service.health_check_node_port);
@@ -125,7 +125,7 @@ impl Health {
         let mut changed = false;
         for key in keys {
             changed |= match Key::parse(key) {
-                Some(Key::EndpointSlice { .. }) => self.set_slice(key, state.endpoint_slice(key)),
+                Some(Key::EndpointSlice { .. }) => self.set_slice(key, state.endpoint_slice(key).as_ref()),
                 Some(Key::Service { .. }) => {
                     self.set_port(key, state.service(key).map_or(0, |service| service.health_check_node_port))
                 }
@@ -251,11 +251,9 @@ mod tests {
     fn set(state: &mut NodeState, key: &str, kind: Option<Kind>) -> Vec<String> {
         let revision = state.revision + 1;
         state.apply(match kind {
-            Some(kind) => Delta {
-                revision,
-                set: vec![Object { key: key.into(), digest: revision, kind: Some(kind) }],
-                removed: vec![],
-            },
+            Some(kind) => {
+                Delta::new(revision, [Object { key: key.into(), digest: revision, kind: Some(kind) }], vec![])
+            }
             None => Delta { revision, set: vec![], removed: vec![key.into()] },
         })
     }

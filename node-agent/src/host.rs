@@ -213,15 +213,12 @@ mod tests {
             cidrs: vec![cidr.into(), "fd00:10::/48".into()],
             ..Subnet::default()
         };
-        state.apply(Delta {
-            revision: 1,
-            set: vec![
-                object("config/node", Kind::Config(config)),
-                object("subnet/a", Kind::Subnet(subnet("default", "10.10.0.0/16"))),
-                object("subnet/b", Kind::Subnet(subnet("red", "10.20.0.0/16"))),
-            ],
-            removed: vec![],
-        });
+        let set = [
+            object("config/node", Kind::Config(config)),
+            object("subnet/a", Kind::Subnet(subnet("default", "10.10.0.0/16"))),
+            object("subnet/b", Kind::Subnet(subnet("red", "10.20.0.0/16"))),
+        ];
+        state.apply(Delta::new(1, set, vec![]));
         state
     }
 

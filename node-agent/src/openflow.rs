@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use api::node::Encapsulation;
-use pipeline::{Changes, Cookie, tunnel};
+use pipeline::{Changes, Cookie, GroupThere, tunnel};
 use rust_openflow::connection::{Address, Connection, Event, EventError, Options};
 use rust_openflow::ct_flush::CtFlush;
 use rust_openflow::message::Message;
@@ -19,7 +19,7 @@ use rust_openflow::packet::{PacketIn2, PacketOut};
 use rust_openflow::port::PortNo;
 use rust_openflow::switch::SwitchConfig;
 use rust_openflow::tlv::{TlvCommand, TlvMap, TlvTableMod};
-use rust_openflow::{Action, Field, FlowMod, FlowRequest, FlowStats, Group, Meter, MeterCommand, MeterMod};
+use rust_openflow::{Action, Field, FlowMod, FlowRequest, FlowStats, Meter, MeterCommand, MeterMod};
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
@@ -76,8 +76,8 @@ pub struct TunnelEnd {
 pub struct ReadBack {
     /// All flows of all tables, with their counters.
     pub flows: Vec<FlowStats>,
-    /// All groups.
-    pub groups: Vec<Group>,
+    /// All groups, as far as it matters for what has to change.
+    pub groups: Vec<GroupThere>,
     /// All meters, save the switch's own.
     pub meters: Vec<Meter>,
     /// The map of tunnel options.
@@ -135,7 +135,8 @@ impl Handle {
     pub async fn read_back(&self) -> Result<ReadBack> {
         let connection = &self.connection;
         let flows = connection.flows().await.context("flows")?;
-        let groups = connection.groups().await.context("groups")?;
+        let mut groups = Vec::new();
+        connection.groups_each(|group| groups.push(group.into())).await.context("groups")?;
         let mut meters = connection.meters().await.context("meters")?;
         meters.retain(|meter| meter.id <= MAX_METER);
         let tlv = connection.tlv_table().await.context("tunnel options")?.maps;
@@ -151,13 +152,14 @@ impl Handle {
         let (gone, meters): (Vec<_>, Vec<_>) =
             program.meters.into_iter().partition(|change| change.command == MeterCommand::Delete);
         self.one_by_one(meters.into_iter().map(Message::MeterMod)).await.context("meters")?;
-        let bundle: Vec<Message> = program.steps.iter().flat_map(Changes::messages).collect();
-        if !bundle.is_empty() {
-            connection.bundle(bundle).await.context("flows and groups")?;
+        let mut steps = program.steps;
+        let flush = steps.iter_mut().flat_map(|step| std::mem::take(&mut step.flush)).collect();
+        if steps.iter().any(|step| !step.is_empty()) {
+            connection.bundle(steps.into_iter().flat_map(Changes::into_messages)).await.context("flows and groups")?;
         }
         self.one_by_one(gone.into_iter().map(Message::MeterMod)).await.context("meters")?;
         connection.barrier().await.context("barrier")?;
-        self.forget(program.steps.into_iter().flat_map(|step| step.flush).collect()).await;
+        self.forget(flush).await;
         Ok(())
     }
 

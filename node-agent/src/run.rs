@@ -95,14 +95,14 @@ pub async fn run(options: Run) -> Result<()> {
     start_tasks(&options, &events, &metrics)?;
     let database = start_database(&options, &events)?;
     let datapath = options.datapath.resolve();
-    info!(node = options.node, datapath, revision = state.revision, objects = state.objects.len(), "agent starts");
+    info!(node = options.node, datapath, revision = state.revision, objects = state.len(), "agent starts");
     let host = host::Host::of(&state);
     let pages = Addresses { health: options.services_health.clone(), mode: options.services_mode.clone() };
     let mut health = Health::new(&options.node, pages);
     health.rebuild(&state);
     let mut agent = Agent {
         known: state.config().is_some(),
-        realizer: Realizer::from_scratch(state.objects.values().cloned(), pipeline::Local::default()),
+        realizer: Realizer::from_scratch(state.objects(), pipeline::Local::default()),
         options,
         datapath,
         events,

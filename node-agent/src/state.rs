@@ -1,10 +1,15 @@
 //! The node's state as the controller says it: a map from key to object, and the highest revision seen.
+//!
+//! A node has every Service of the cluster, and what admits whom; of these the agent itself looks at one now and then. They are kept
+//! as the bytes that came, which is a fifth of what they take when read.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use api::node::{Config, Delta, EndpointSlice, Held, Object, Peer, Pod, Route, Service, Subnet, object::Kind};
 use ipnetwork::IpNetwork;
+use prost::Message;
+use tracing::warn;
 
 use crate::mac::Mac;
 
@@ -14,31 +19,119 @@ pub struct NodeState {
     /// Highest revision taken; 0 for none.
     pub revision: u64,
     /// Objects by key.
-    pub objects: BTreeMap<String, Object>,
+    objects: BTreeMap<String, Kept>,
+}
+
+/// An object.
+#[derive(Debug, Clone, PartialEq)]
+struct Kept {
+    digest: u64,
+    body: Body,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Body {
+    /// Looked at again and again.
+    Read(Option<Box<Kind>>),
+    /// The whole object, encoded.
+    Packed(Box<[u8]>),
+}
+
+impl Body {
+    fn of(object: &Object, bytes: Vec<u8>) -> Body {
+        match &object.kind {
+            None | Some(Kind::Config(_) | Kind::Peer(_) | Kind::Subnet(_) | Kind::Route(_) | Kind::Pod(_)) => {
+                Body::Read(object.kind.clone().map(Box::new))
+            }
+            Some(
+                Kind::Identity(_)
+                | Kind::Rule(_)
+                | Kind::Peers(_)
+                | Kind::Address(_)
+                | Kind::Service(_)
+                | Kind::EndpointSlice(_),
+            ) => Body::Packed(bytes.into_boxed_slice()),
+        }
+    }
+
+    /// What it says; packed ones are decoded each time.
+    fn kind(&self) -> Option<Kind> {
+        match self {
+            Body::Read(kind) => kind.as_deref().cloned(),
+            Body::Packed(bytes) => Object::decode(&bytes[..]).ok()?.kind,
+        }
+    }
+
+    fn read(&self) -> Option<&Kind> {
+        match self {
+            Body::Read(kind) => kind.as_deref(),
+            Body::Packed(_) => None,
+        }
+    }
 }
 
 impl NodeState {
     /// Takes a delta; answers the keys that it touched.
     pub fn apply(&mut self, delta: Delta) -> Vec<String> {
-        // A replica that is behind may number lower for a moment; what is acked must never go back.
-        self.revision = self.revision.max(delta.revision);
-        let mut touched = delta.removed;
-        touched.retain(|key| self.objects.remove(key).is_some());
-        for object in delta.set {
-            touched.push(object.key.clone());
-            self.objects.insert(object.key.clone(), object);
-        }
+        self.reach(delta.revision);
+        let mut touched = self.remove(delta.removed);
+        touched.extend(delta.set.into_iter().filter_map(|bytes| self.put(bytes)).map(|object| object.key));
         touched
+    }
+
+    /// Takes a revision. A replica that is behind may number lower for a moment; what is acked must never go back.
+    pub fn reach(&mut self, revision: u64) {
+        self.revision = self.revision.max(revision);
+    }
+
+    /// Drops objects; answers those keys of which there was one.
+    pub fn remove(&mut self, mut keys: Vec<String>) -> Vec<String> {
+        keys.retain(|key| self.objects.remove(key).is_some());
+        keys
+    }
+
+    /// Takes an object as it comes, and gives it, read; `None` where it is none.
+    pub fn put(&mut self, bytes: Vec<u8>) -> Option<Object> {
+        let object = match Object::decode(&bytes[..]) {
+            Ok(object) => object,
+            Err(error) => {
+                warn!("the controller sent something that is no object, or one of another release: {error}");
+                return None;
+            }
+        };
+        let kept = Kept { digest: object.digest, body: Body::of(&object, bytes) };
+        self.objects.insert(object.key.clone(), kept);
+        Some(object)
+    }
+
+    /// How many objects there are.
+    pub fn len(&self) -> usize {
+        self.objects.len()
+    }
+
+    /// Whether nothing has been said.
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
+    /// Every object, read one by one.
+    pub fn objects(&self) -> impl Iterator<Item = Object> {
+        self.objects.iter().map(|(key, kept)| Object { key: key.clone(), digest: kept.digest, kind: kept.body.kind() })
+    }
+
+    /// Lets no object count as held: the controller is to say them all again.
+    pub fn doubt(&mut self) {
+        self.objects.values_mut().for_each(|kept| kept.digest = 0);
     }
 
     /// What is held, for the greeting.
     pub fn held(&self) -> Vec<Held> {
-        self.objects.values().map(|object| Held { key: object.key.clone(), digest: object.digest }).collect()
+        self.objects.iter().map(|(key, kept)| Held { key: key.clone(), digest: kept.digest }).collect()
     }
 
     /// What holds for the node as a whole; without it nothing can be done.
     pub fn config(&self) -> Option<&Config> {
-        match self.objects.get(&api::node::Key::Config.to_string())?.kind.as_ref()? {
+        match self.read(&api::node::Key::Config.to_string())? {
             Kind::Config(config) => Some(config),
             _ => None,
         }
@@ -46,7 +139,7 @@ impl NodeState {
 
     /// A pod of this node.
     pub fn pod(&self, namespace: &str, name: &str) -> Option<&Pod> {
-        match self.objects.get(&api::node::Key::Pod { namespace, name }.to_string())?.kind.as_ref()? {
+        match self.read(&api::node::Key::Pod { namespace, name }.to_string())? {
             Kind::Pod(pod) => Some(pod),
             _ => None,
         }
@@ -54,7 +147,7 @@ impl NodeState {
 
     /// A subnet by name.
     pub fn subnet(&self, name: &str) -> Option<&Subnet> {
-        match self.objects.get(&api::node::Key::Subnet { name }.to_string())?.kind.as_ref()? {
+        match self.read(&api::node::Key::Subnet { name }.to_string())? {
             Kind::Subnet(subnet) => Some(subnet),
             _ => None,
         }
@@ -81,45 +174,49 @@ impl NodeState {
     }
 
     /// Every Service, with its key.
-    pub fn services(&self) -> impl Iterator<Item = (&str, &Service)> {
-        self.objects_of("service").filter_map(|(key, object)| match object.kind.as_ref()? {
+    pub fn services(&self) -> impl Iterator<Item = (&str, Service)> {
+        self.kept("service").filter_map(|(key, kept)| match kept.body.kind()? {
             Kind::Service(service) => Some((key, service)),
             _ => None,
         })
     }
 
     /// Every slice of endpoints, with its key.
-    pub fn endpoint_slices(&self) -> impl Iterator<Item = (&str, &EndpointSlice)> {
-        self.objects_of("endpoint-slice").filter_map(|(key, object)| match object.kind.as_ref()? {
+    pub fn endpoint_slices(&self) -> impl Iterator<Item = (&str, EndpointSlice)> {
+        self.kept("endpoint-slice").filter_map(|(key, kept)| match kept.body.kind()? {
             Kind::EndpointSlice(slice) => Some((key, slice)),
             _ => None,
         })
     }
 
     /// A Service, by its key.
-    pub fn service(&self, key: &str) -> Option<&Service> {
-        match self.objects.get(key)?.kind.as_ref()? {
+    pub fn service(&self, key: &str) -> Option<Service> {
+        match self.objects.get(key)?.body.kind()? {
             Kind::Service(service) => Some(service),
             _ => None,
         }
     }
 
     /// A slice of endpoints, by its key.
-    pub fn endpoint_slice(&self, key: &str) -> Option<&EndpointSlice> {
-        match self.objects.get(key)?.kind.as_ref()? {
+    pub fn endpoint_slice(&self, key: &str) -> Option<EndpointSlice> {
+        match self.objects.get(key)?.body.kind()? {
             Kind::EndpointSlice(slice) => Some(slice),
             _ => None,
         }
     }
 
+    fn read(&self, key: &str) -> Option<&Kind> {
+        self.objects.get(key)?.body.read()
+    }
+
     fn kinds(&self, kind: &str) -> impl Iterator<Item = &Kind> {
-        self.objects_of(kind).filter_map(|(_, object)| object.kind.as_ref())
+        self.kept(kind).filter_map(|(_, kept)| kept.body.read())
     }
 
     /// The objects of a kind: keys of a kind stand together, so that others, however many, are not looked at.
-    fn objects_of(&self, kind: &str) -> impl Iterator<Item = (&str, &Object)> {
+    fn kept(&self, kind: &str) -> impl Iterator<Item = (&str, &Kept)> {
         let range = format!("{kind}/")..format!("{kind}0");
-        self.objects.range(range).map(|(key, object)| (key.as_str(), object))
+        self.objects.range(range).map(|(key, kept)| (key.as_str(), kept))
     }
 }
 
@@ -166,14 +263,9 @@ mod tests {
     #[test]
     fn a_delta_sets_removes_and_names_what_it_touched() {
         let mut state = NodeState::default();
-        let touched =
-            state.apply(Delta { revision: 3, set: vec![object("a/1", 1), object("a/2", 2)], removed: vec![] });
+        let touched = state.apply(Delta::new(3, [object("a/1", 1), object("a/2", 2)], vec![]));
         assert_eq!(touched, ["a/1", "a/2"]);
-        let touched = state.apply(Delta {
-            revision: 4,
-            set: vec![object("a/2", 9)],
-            removed: vec!["a/1".into(), "none/0".into()],
-        });
+        let touched = state.apply(Delta::new(4, [object("a/2", 9)], vec!["a/1".into(), "none/0".into()]));
         assert_eq!(touched, ["a/1", "a/2"]);
         assert_eq!(state.held(), [Held { key: "a/2".into(), digest: 9 }]);
     }
@@ -188,11 +280,22 @@ mod tests {
             of("service/shop/web", Kind::Service(Service { name: "web".into(), ..Service::default() })),
             of("subnet/s", Kind::Subnet(Subnet::default())),
         ];
-        state.apply(Delta { revision: 1, set, removed: vec![] });
+        state.apply(Delta::new(1, &set, vec![]));
         assert_eq!(state.peers().map(|peer| peer.name.as_str()).collect::<Vec<_>>(), ["a"]);
         assert_eq!((state.subnets().count(), state.routes().count()), (1, 0));
-        assert_eq!(state.service("service/shop/web").map(|service| service.name.as_str()), Some("web"));
+        assert_eq!(state.service("service/shop/web").map(|service| service.name), Some("web".to_owned()));
         assert_eq!(state.endpoint_slice("service/shop/web"), None);
+        assert_eq!(state.objects().collect::<Vec<_>>(), set, "packed or not, all come back as they were");
+        state.doubt();
+        assert!(state.objects().all(|object| object.digest == 0));
+    }
+
+    #[test]
+    fn what_is_no_object_is_left_out() {
+        let mut state = NodeState::default();
+        let mut delta = Delta::new(1, [object("a/1", 1)], vec![]);
+        delta.set.insert(0, vec![0xff; 9]);
+        assert_eq!(state.apply(delta), ["a/1"]);
     }
 
     #[test]

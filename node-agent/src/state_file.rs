@@ -57,7 +57,7 @@ impl StateFile {
         if bytes.starts_with(&header) {
             this.file.set_len(length)?;
         } else {
-            state.objects.values_mut().for_each(|object| object.digest = 0);
+            state.doubt();
             this.rewrite(&state)?;
         }
         Ok((this, state))
@@ -84,8 +84,7 @@ impl StateFile {
     }
 
     fn rewrite(&mut self, state: &NodeState) -> io::Result<()> {
-        let delta =
-            Delta { revision: state.revision, set: state.objects.values().cloned().collect(), removed: Vec::new() };
+        let delta = Delta::new(state.revision, state.objects(), Vec::new());
         let bytes = [self.header.as_slice(), &delta.encode_length_delimited_to_vec()].concat();
         let new = self.path.with_extension("new");
         let mut file = File::create(&new)?;
@@ -130,7 +129,7 @@ mod tests {
     use api::node::Object;
 
     fn delta(revision: u64, key: &str) -> Delta {
-        Delta { revision, set: vec![Object { key: key.into(), digest: revision, kind: None }], removed: vec![] }
+        Delta::new(revision, [Object { key: key.into(), digest: revision, kind: None }], vec![])
     }
 
     #[test]

@@ -164,7 +164,7 @@ fn keeper(services: &[(&str, &str, u32)]) -> Keeper {
     };
     let object = Object { key: "config/node".into(), digest: 1, kind: Some(Kind::Config(config)) };
     let mut state = NodeState::default();
-    state.apply(Delta { revision: 1, set: vec![object], removed: vec![] });
+    state.apply(Delta::new(1, [object], vec![]));
     let mut keeper = Keeper::of(&state);
     for (cluster, external, node_port) in services {
         let service = Service {

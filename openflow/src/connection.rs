@@ -33,7 +33,7 @@ use pending::{Pending, Waiting};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use writer::Outbox;
 
 /// What can be set of a connection.
@@ -255,15 +255,35 @@ impl Connection {
         }
     }
 
+    /// Asks a question and hands on each part of the answer as it comes, so that an answer of any length needs no room as a whole.
+    ///
+    /// # Errors
+    /// As [`Connection::request`]; parts may have come before.
+    pub async fn ask_each(
+        &self,
+        request: MultipartRequest,
+        mut take: impl FnMut(MultipartReply) + Send,
+    ) -> Result<(), RequestError> {
+        let xid = self.inner.pending.xids(1);
+        let bytes = Message::MultipartRequest { request, flags: MultipartFlags::LAST }.to_bytes(xid)?;
+        let (each, mut parts) = mpsc::unbounded_channel();
+        let waiting = self.inner.pending.wait_each(xid, Some(each))?;
+        self.write(bytes).await?;
+        while let Some(part) = parts.recv().await {
+            take(part);
+        }
+        waiting.end().await
+    }
+
     /// Sends messages that have no replies, then a barrier, and waits until all are done. Each is on its own: those
     /// that are not refused take effect. The failures are given by index.
     ///
     /// # Errors
     /// When a message cannot be encoded (then none is sent) or the connection is or gets closed.
     pub async fn apply(&self, messages: &[Message]) -> Result<Refused, RequestError> {
-        let batch = self.inner.pending.batch(messages.len())?;
+        let mut batch = self.inner.pending.batch()?;
         let mut bytes = Vec::with_capacity(messages.len() * 128);
-        for (message, xid) in messages.iter().zip(batch.xids()) {
+        for (message, (_, xid)) in messages.iter().zip(batch.more(messages.len())) {
             message.encode(xid, &mut bytes)?;
         }
         self.write(bytes).await?;
@@ -283,15 +303,20 @@ impl Connection {
     }
 
     /// Makes changes together: all at one moment and in order, or, if the switch refuses any of them, none.
-    /// Flow, group, port and packet-out messages may be in a bundle; meter and table changes may not.
+    /// Flow, group, port and packet-out messages may be in a bundle; meter and table changes may not. Messages are taken a few at a
+    /// time, as fast as the switch reads them: an iterator that makes them on the way needs no room for all.
     ///
     /// Dropping the future before the commit discards the bundle; after that the switch may have made the changes.
     ///
     /// # Errors
     /// When messages are refused (each with its index) or one cannot be encoded (in both cases nothing is changed), or the
     /// connection is or gets closed (then, after the commit was sent, the changes may have been made).
-    pub async fn bundle(&self, messages: Vec<Message>) -> Result<(), BundleError> {
-        bundle::run(self, messages).await
+    pub async fn bundle<I>(&self, messages: I) -> Result<(), BundleError>
+    where
+        I: IntoIterator<Item = Message>,
+        I::IntoIter: Send,
+    {
+        bundle::run(self, messages.into_iter()).await
     }
 
     /// All flows of all tables, with counters.
@@ -322,6 +347,20 @@ impl Connection {
             MultipartReply::Groups(groups) => Ok(groups),
             other => Err(unexpected(other)),
         }
+    }
+
+    /// All groups, one by one as they come.
+    ///
+    /// # Errors
+    /// As [`Connection::ask_each`].
+    pub async fn groups_each(&self, mut take: impl FnMut(Group) + Send) -> Result<(), RequestError> {
+        let mut odd = None;
+        self.ask_each(MultipartRequest::Groups(Group::ALL), |part| match part {
+            MultipartReply::Groups(groups) => groups.into_iter().for_each(&mut take),
+            other => odd = Some(other),
+        })
+        .await?;
+        odd.map_or(Ok(()), |other| Err(unexpected(other)))
     }
 
     /// All meters.

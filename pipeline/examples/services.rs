@@ -25,7 +25,7 @@ fn run(services: u32, endpoints: u32) {
     let began = Instant::now();
     let changes = realizer.apply([changed], []);
     let micros = began.elapsed().as_micros();
-    let messages = changes.messages().len();
+    let messages = changes.into_messages().count();
     println!(
         "{{\"seconds\": {seconds:.3}, \"bytes\": {bytes}, \"flows\": {flows}, \"groups\": {groups}, \"change_us\": {micros}, \
          \"change_messages\": {messages}}}"

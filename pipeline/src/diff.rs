@@ -4,7 +4,7 @@ mod changes;
 mod group;
 
 pub use changes::Changes;
-pub use group::{BUCKETS_A_MESSAGE, GroupChange, groups};
+pub use group::{BUCKETS_A_MESSAGE, GroupChange, GroupThere, groups};
 
 use crate::cookie::Cookie;
 use rust_openflow::{Flow, FlowKey, FlowMod, Meter, MeterMod};
@@ -23,9 +23,9 @@ pub enum FlowChange {
 
 impl FlowChange {
     /// The message that makes it.
-    pub fn to_mod(&self) -> FlowMod {
+    pub fn into_mod(self) -> FlowMod {
         match self {
-            FlowChange::Add(flow) | FlowChange::Replace(flow) => FlowMod::add(flow.clone()),
+            FlowChange::Add(flow) | FlowChange::Replace(flow) => FlowMod::add(flow),
             FlowChange::Remove(flow) => FlowMod::delete_strict(flow.key()),
         }
     }

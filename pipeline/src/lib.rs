@@ -27,7 +27,7 @@ pub mod tally;
 pub mod tunnel;
 
 pub use cookie::{Cookie, Kind, Subject};
-pub use diff::{Changes, FlowChange, GroupChange};
+pub use diff::{Changes, FlowChange, GroupChange, GroupThere};
 pub use document::document;
 pub use local::{Gateway, Local};
 pub use punt::Punt;

@@ -137,27 +137,27 @@ pub struct Pod {
     pub network: Network,
 }
 
-/// One object, parsed.
+/// One object, parsed. Small, since a node has tens of thousands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fact {
     /// What holds for the node as a whole.
-    Config(Config),
+    Config(Box<Config>),
     /// Another node.
-    Peer(Peer),
+    Peer(Box<Peer>),
     /// A logical switch.
-    Subnet(Subnet),
+    Subnet(Box<Subnet>),
     /// Addresses elsewhere.
-    Route(Route),
+    Route(Box<Route>),
     /// A pod here.
-    Pod(Pod),
+    Pod(Box<Pod>),
     /// What holds for the pods of an identity.
-    Identity(Identity),
+    Identity(Box<Identity>),
     /// Whom and what a rule admits.
     Rule(Arc<Rule>),
     /// A set of peers.
     Peers(Arc<Peers>),
     /// The identity behind an address.
-    Address(Address),
+    Address(Box<Address>),
     /// A Service.
     Service(Arc<Service>),
     /// Endpoints of a Service.
@@ -200,15 +200,15 @@ impl Fact {
     /// A [`Problem`] with the object's key, when a field of it makes no sense.
     pub fn parse(object: &node::Object) -> Result<Fact, Problem> {
         let fact = match &object.kind {
-            Some(object::Kind::Config(c)) => config(c).map(Fact::Config),
-            Some(object::Kind::Peer(p)) => peer(p).map(Fact::Peer),
-            Some(object::Kind::Subnet(s)) => subnet(s).map(Fact::Subnet),
-            Some(object::Kind::Route(r)) => route(r).map(Fact::Route),
-            Some(object::Kind::Pod(p)) if p.problem.is_none() => pod(p).map(Fact::Pod),
-            Some(object::Kind::Identity(i)) => policy::identity(i, &object.key).map(Fact::Identity),
+            Some(object::Kind::Config(c)) => config(c).map(Box::new).map(Fact::Config),
+            Some(object::Kind::Peer(p)) => peer(p).map(Box::new).map(Fact::Peer),
+            Some(object::Kind::Subnet(s)) => subnet(s).map(Box::new).map(Fact::Subnet),
+            Some(object::Kind::Route(r)) => route(r).map(Box::new).map(Fact::Route),
+            Some(object::Kind::Pod(p)) if p.problem.is_none() => pod(p).map(Box::new).map(Fact::Pod),
+            Some(object::Kind::Identity(i)) => policy::identity(i, &object.key).map(Box::new).map(Fact::Identity),
             Some(object::Kind::Rule(r)) => policy::rule(r, &object.key).map(Arc::new).map(Fact::Rule),
             Some(object::Kind::Peers(p)) => policy::peers(p, &object.key).map(Arc::new).map(Fact::Peers),
-            Some(object::Kind::Address(a)) => policy::address(a).map(Fact::Address),
+            Some(object::Kind::Address(a)) => policy::address(a).map(Box::new).map(Fact::Address),
             Some(object::Kind::Service(s)) => service::service(s, &object.key).map(Arc::new).map(Fact::Service),
             Some(object::Kind::EndpointSlice(s)) => service::slice(s, &object.key).map(Arc::new).map(Fact::Slice),
             Some(object::Kind::Pod(_)) | None => Ok(Fact::Nothing),

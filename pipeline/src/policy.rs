@@ -348,7 +348,7 @@ impl fmt::Display for Key {
 }
 
 fn identity(fact: Option<&Fact>) -> Option<&Identity> {
-    fact.and_then(|fact| if let Fact::Identity(identity) = fact { Some(identity) } else { None })
+    fact.and_then(|fact| if let Fact::Identity(identity) = fact { Some(&**identity) } else { None })
 }
 
 fn rule(fact: Option<&Fact>) -> Option<&Arc<Rule>> {

@@ -6,7 +6,7 @@
 //! [`Services`] say which of those flows a change touches. [`Realizer::from_scratch`] computes the same from nothing; a property test holds the two equal.
 
 use crate::cookie::{Cookie, Subject};
-use crate::diff::{self, Changes};
+use crate::diff::{self, Changes, GroupThere};
 use crate::explain::{self, Directory};
 use crate::local::Local;
 use crate::object::{Direction, Fact, Protocol, Target};
@@ -114,7 +114,7 @@ impl Realizer {
 
     /// The groups that the switch should have, by id; made one by one, since a node keeps tens of thousands of buckets.
     pub fn groups(&self) -> impl Iterator<Item = Group> + '_ {
-        self.services.groups()
+        self.services.all_sets().map(|set| set.group())
     }
 
     /// Whether a flow that the switch learned from another is still right, and not yet idle for longer than it may be: it stays,
@@ -149,11 +149,11 @@ impl Realizer {
     pub fn compare<'a>(
         &self,
         flows: impl IntoIterator<Item = &'a FlowStats>,
-        groups: impl IntoIterator<Item = &'a Group>,
+        groups: impl IntoIterator<Item = &'a GroupThere>,
     ) -> Changes {
         let flows = flows.into_iter().filter(|stats| !self.keeps(stats)).map(|stats| &stats.flow);
         let flows = diff::flows(flows, self.flows());
-        Changes { groups: diff::groups(groups, self.groups()), ..Changes::of_flows(flows) }
+        Changes { groups: diff::groups(groups, self.services.all_sets()), ..Changes::of_flows(flows) }
     }
 
     /// The meters that the switch should have.
@@ -297,7 +297,7 @@ impl Realizer {
     fn ground_now(&self) -> Option<Ground> {
         let Some(Fact::Config(config)) = self.facts.get(CONFIG) else { return None };
         let Local { gateway, tunnel, mtu, .. } = self.local;
-        Some(Ground { config: config.clone(), gateway, tunnel, mtu })
+        Some(Ground { config: (**config).clone(), gateway, tunnel, mtu })
     }
 
     fn stand(&mut self, before: &mut Before) {
@@ -317,9 +317,10 @@ impl Realizer {
 
     /// Makes the services again that something touched.
     fn serve(&mut self, before: &mut Before) -> service::Flush {
-        let mut made = self.services.flush(self.ground.as_ref().map(|ground| &ground.config));
-        for (name, drafts) in std::mem::take(&mut made.flows) {
-            self.plan.put(&format!("service/{name}"), flows(drafts), before);
+        let config = self.ground.as_ref().map(|ground| &ground.config);
+        let made = self.services.flush(config);
+        for name in &made.touched {
+            self.plan.put(&format!("service/{name}"), flows(self.services.flows(name, config)), before);
         }
         made
     }

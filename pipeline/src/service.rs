@@ -15,7 +15,7 @@ pub use door::{Door, Outcome, Outside, Outsider};
 pub use endpoint::{Here, chosen};
 pub use ids::Ids;
 pub use made::Made;
-pub use set::{Scope, Set, SetKey, translate};
+pub use set::{Scope, ServiceSet, Set, SetKey, translate};
 
 use crate::cookie::Subject;
 use crate::diff::GroupChange;
@@ -23,7 +23,6 @@ use crate::flow::Draft;
 use crate::object::{Config, Fact, Protocol, Service, Slice, Target, service_subject};
 use crate::tables;
 
-use rust_openflow::Group;
 use rust_openflow::ct_flush::{CtFlush, CtTuple};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -58,18 +57,19 @@ pub struct Services {
 #[derive(Debug, Clone, Default)]
 struct Held {
     service: Option<Arc<Service>>,
-    slices: BTreeMap<Box<str>, Arc<Slice>>,
+    /// By key; hardly ever more than one.
+    slices: Vec<Arc<Slice>>,
     made: Made,
 }
 
 /// What is made again in one step.
 #[derive(Debug, Default)]
 pub struct Flush {
-    /// The flows of each Service that is touched, by name.
-    pub flows: Vec<(Arc<str>, Vec<Draft>)>,
+    /// The Services that are touched, by name: their flows are others now.
+    pub touched: Vec<Arc<str>>,
     /// The sets of those Services, before and after.
-    before: Vec<(Arc<str>, Set)>,
-    after: Vec<(Arc<str>, Set)>,
+    before: Vec<ServiceSet>,
+    after: Vec<ServiceSet>,
     /// Services whose learned flows are no longer right.
     pub forget: Vec<Subject>,
     /// Connections that lead nowhere, without their zone.
@@ -77,15 +77,15 @@ pub struct Flush {
 }
 
 impl Flush {
-    /// The groups that change. They are made here and not before: who starts from nothing reads the switch back, and needs none.
+    /// The groups that change.
     pub fn groups(&self) -> Vec<GroupChange> {
-        let mut there: BTreeMap<u32, &(Arc<str>, Set)> = self.before.iter().map(|old| (old.1.id, old)).collect();
+        let mut there: BTreeMap<u32, &ServiceSet> = self.before.iter().map(|old| (old.set.id, old)).collect();
         let mut changes = Vec::new();
         for new in &self.after {
-            match there.remove(&new.1.id) {
-                None => changes.push(GroupChange::Add(new.1.group(&new.0))),
+            match there.remove(&new.set.id) {
+                None => changes.push(GroupChange::Add(new.clone())),
                 Some(old) if old == new => {}
-                Some(old) => changes.extend(GroupChange::between(&old.1.group(&old.0), &new.1.group(&new.0))),
+                Some(old) => changes.push(GroupChange::of_sets(old, new)),
             }
         }
         changes.extend(there.into_keys().map(GroupChange::Remove));
@@ -105,13 +105,13 @@ impl Services {
             self.held(&service.name).service = None;
         }
         if let Some(Fact::Slice(slice)) = old {
-            self.held(&slice.service).slices.remove(slice.key.as_str());
+            self.held(&slice.service).slices.retain(|held| held.key != slice.key);
         }
         if let Some(Fact::Service(service)) = new {
             self.held(&service.name).service = Some(service.clone());
         }
         if let Some(Fact::Slice(slice)) = new {
-            self.held(&slice.service).slices.insert(slice.key.as_str().into(), slice.clone());
+            self.held(&slice.service).put(slice.clone());
         }
     }
 
@@ -144,27 +144,30 @@ impl Services {
         for name in self.number(&new) {
             let made = new.remove(&name).unwrap_or_else(|| self.held[&name].made.clone());
             let held = self.held.get_mut(&name).expect("what is touched is held");
-            flush.before.extend(held.made.sets.values().map(|set| (name.clone(), set.clone())));
+            flush.before.extend(held.made.of(&name));
             flush.stale.extend(stale(&held.made, &made));
             if held.made.affinity.seconds != 0 && held.made.affinity != made.affinity {
                 flush.forget.push(service_subject(&name));
             }
             held.made = made;
-            for (key, set) in &mut held.made.sets {
-                set.id = self.ids.get(&name, *key).expect("every set has been numbered");
+            for set in &mut held.made.sets {
+                set.id = self.ids.get(&name, set.key).expect("every set has been numbered");
             }
-            flush.after.extend(held.made.sets.values().map(|set| (name.clone(), set.clone())));
-            let drafts = match (config, &held.service) {
-                (Some(config), Some(service)) => tables::service::service(service, &held.made, config.proxy),
-                _ => Vec::new(),
-            };
+            flush.after.extend(held.made.of(&name));
             if held.service.is_none() && held.slices.is_empty() {
                 self.held.remove(&name);
             }
-            flush.flows.push((name, drafts));
+            flush.touched.push(name);
         }
         self.dirty.clear();
         flush
+    }
+
+    /// The flows of a Service, as it was made last.
+    pub fn flows(&self, name: &str, config: Option<&Config>) -> Vec<Draft> {
+        let held = self.held.get(name).and_then(|held| Some((held.service.as_ref()?, &held.made)));
+        held.zip(config)
+            .map_or_else(Vec::new, |((service, made), config)| tables::service::service(service, made, config.proxy))
     }
 
     /// Gives numbers to sets that are new and takes them from those that are gone; the Services that are touched, with those
@@ -172,21 +175,21 @@ impl Services {
     fn number(&mut self, new: &BTreeMap<Arc<str>, Made>) -> BTreeSet<Arc<str>> {
         let mut touched: BTreeSet<Arc<str>> = new.keys().cloned().collect();
         for (name, made) in new {
-            for key in self.held[name].made.sets.keys().filter(|key| !made.sets.contains_key(key)) {
-                touched.extend(self.ids.release(name, *key));
+            for set in self.held[name].made.sets.iter().filter(|set| made.set(set.key).is_none()) {
+                touched.extend(self.ids.release(name, set.key));
             }
         }
         for (name, made) in new {
-            for key in made.sets.keys() {
-                touched.extend(self.ids.assign(name, *key));
+            for set in &made.sets {
+                touched.extend(self.ids.assign(name, set.key));
             }
         }
         touched
     }
 
-    /// All groups, by Service.
-    pub fn groups(&self) -> impl Iterator<Item = Group> + '_ {
-        self.held.iter().flat_map(|(name, held)| held.made.sets.values().map(move |set| set.group(name)))
+    /// The sets of all groups, by Service.
+    pub fn all_sets(&self) -> impl Iterator<Item = ServiceSet> + '_ {
+        self.held.iter().flat_map(|(name, held)| held.made.of(name))
     }
 
     /// A Service, by name.
@@ -195,7 +198,7 @@ impl Services {
     }
 
     /// The endpoint sets of a Service, by name.
-    pub fn sets(&self, name: &str) -> impl Iterator<Item = (&SetKey, &Set)> {
+    pub fn sets(&self, name: &str) -> impl Iterator<Item = &Set> {
         self.held.get(name).into_iter().flat_map(|held| held.made.sets.iter())
     }
 
@@ -227,9 +230,19 @@ impl Services {
 }
 
 impl Held {
+    fn put(&mut self, slice: Arc<Slice>) {
+        match self.slices.binary_search_by(|held| held.key.cmp(&slice.key)) {
+            Ok(at) => self.slices[at] = slice,
+            Err(at) => {
+                self.slices.reserve_exact(1);
+                self.slices.insert(at, slice);
+            }
+        }
+    }
+
     fn make(&self, config: &Config) -> Made {
         match &self.service {
-            Some(service) => Made::new(service, self.slices.values().map(|slice| &**slice), config),
+            Some(service) => Made::new(service, self.slices.iter().map(|slice| &**slice), config),
             None => Made::default(),
         }
     }

@@ -26,7 +26,7 @@ async fn measure(address: &str, count: u32) -> (f64, f64) {
     let connection = Connection::connect(address).await.expect("the switch answers");
     connection.one(Message::FlowMod(FlowMod::delete(FlowMod::ALL_TABLES, Match::new()))).await.expect("emptied");
     let began = Instant::now();
-    let flows = (0..count).map(|n| Message::FlowMod(FlowMod::add(flow(n)))).collect();
+    let flows = (0..count).map(|n| Message::FlowMod(FlowMod::add(flow(n))));
     connection.bundle(flows).await.expect("the switch takes the flows");
     let install = began.elapsed().as_secs_f64();
     let began = Instant::now();

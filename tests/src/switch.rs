@@ -4,9 +4,9 @@
 //! gives by hand; so `ofproto/trace` and the read-back are the real thing. Everything ends when the value is dropped.
 
 use anyhow::{Context, Result, bail, ensure};
-use pipeline::{Changes, Realizer, diff};
+use pipeline::{Changes, GroupThere, Realizer, diff};
 use rust_openflow::tlv::{TlvCommand, TlvMap, TlvTableMod};
-use rust_openflow::{Connection, FlowStats, Group, Message, Meter};
+use rust_openflow::{Connection, FlowStats, Message, Meter};
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::os::unix::net::UnixStream;
@@ -37,8 +37,8 @@ pub struct Switch {
 pub struct ReadBack {
     /// Its flows, with their counters.
     pub flows: Vec<FlowStats>,
-    /// Its groups.
-    pub groups: Vec<Group>,
+    /// Its groups, as far as it matters for what has to change.
+    pub groups: Vec<GroupThere>,
     /// Its meters.
     pub meters: Vec<Meter>,
 }
@@ -141,7 +141,7 @@ impl Switch {
                 .collect();
             let refused = connection.apply(&meters).await?;
             ensure!(refused.is_empty(), "meters are refused: {refused:?}");
-            connection.bundle(realizer.compare([], []).messages()).await.context("flows are refused")
+            connection.bundle(realizer.compare([], []).into_messages()).await.context("flows are refused")
         })
     }
 
@@ -151,15 +151,15 @@ impl Switch {
     /// When the switch refuses something.
     pub fn replace(&self, realizer: &Realizer) -> Result<()> {
         let back = self.read_back()?;
-        self.change(&realizer.compare(&back.flows, &back.groups))
+        self.change(realizer.compare(&back.flows, &back.groups))
     }
 
     /// Makes changes in one bundle, as the agent does.
     ///
     /// # Errors
     /// When the switch refuses something.
-    pub fn change(&self, changes: &Changes) -> Result<()> {
-        let messages = changes.messages();
+    pub fn change(&self, changes: Changes) -> Result<()> {
+        let messages = changes.into_messages();
         self.connected(async |connection| connection.bundle(messages).await.context("flows are refused"))
     }
 
@@ -169,7 +169,8 @@ impl Switch {
     /// When the switch does not answer.
     pub fn read_back(&self) -> Result<ReadBack> {
         self.connected(async |connection| {
-            let (flows, groups) = (connection.flows().await?, connection.groups().await?);
+            let (flows, mut groups) = (connection.flows().await?, Vec::new());
+            connection.groups_each(|group| groups.push(group.into())).await?;
             Ok(ReadBack { flows, groups, meters: connection.meters().await? })
         })
     }

@@ -73,7 +73,7 @@ fn a_real_switch_holds_the_expected_flows_and_does_what_the_simulator_says() {
         for (packet, outcome) in scenario.packets.iter().zip(scenario.simulate()?) {
             wrong.extend(same(&switch, &scenario.node, packet, &outcome).err().map(|error| format!("{error:#}")));
             let learned = outcome.learned.into_iter().map(FlowChange::Add).collect();
-            switch.change(&Changes::of_flows(learned))?;
+            switch.change(Changes::of_flows(learned))?;
         }
         ensure!(wrong.is_empty(), "\n  {}", wrong.join("\n  "));
         Ok(())

@@ -155,7 +155,7 @@ fn a_real_switch_that_is_edited_does_what_the_simulator_says() {
             if edit == 0 {
                 switch.replace(&node.realizer).expect("a bundle");
             } else {
-                changes.iter().for_each(|step| switch.change(step).expect("a bundle"));
+                changes.into_iter().for_each(|step| switch.change(step).expect("a bundle"));
             }
             for hash in 1..20 {
                 same(&switch, &mut node, &history.question(), hash);

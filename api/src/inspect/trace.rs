@@ -15,7 +15,7 @@ pub struct NodeObjects(String);
 impl NodeObjects {
     /// From objects.
     pub fn new(objects: impl IntoIterator<Item = Object>) -> NodeObjects {
-        let delta = Delta { set: objects.into_iter().collect(), ..Delta::default() };
+        let delta = Delta::new(0, objects, Vec::new());
         let bytes = prost::Message::encode_to_vec(&delta);
         let digit = |value: u8| char::from_digit(value.into(), 16).expect("four bits are a digit");
         NodeObjects(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect())
@@ -26,7 +26,8 @@ impl NodeObjects {
         let digits: Option<Vec<u8>> =
             self.0.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
         let bytes: Vec<u8> = digits?.chunks(2).map(|pair| pair[0] << 4 | pair.get(1).unwrap_or(&0)).collect();
-        <Delta as prost::Message>::decode(&bytes[..]).ok().map(|delta| delta.set)
+        let delta = <Delta as prost::Message>::decode(&bytes[..]).ok()?;
+        delta.objects().collect::<Result<_, _>>().ok()
     }
 }
 

@@ -119,8 +119,8 @@ impl Agent {
             Some(Told::Delta(delta)) => {
                 assert!(delta.revision > self.memory.revision, "revisions only grow");
                 self.memory.revision = delta.revision;
-                for object in &delta.set {
-                    self.memory.objects.insert(object.key.clone(), object.clone());
+                for object in delta.objects().map(|object| object.expect("an object")) {
+                    self.memory.objects.insert(object.key.clone(), object);
                 }
                 for key in &delta.removed {
                     self.memory.objects.remove(key);

@@ -69,8 +69,8 @@ async fn an_agent_that_comes_back_is_told_only_the_difference_by_any_replica() {
     let other = Replica::start("b", Arc::new(memory), &pki).await;
     let mut agent = other.agent_with(held).await;
     let delta = agent.delta().await;
-    let told: Vec<&str> = delta.set.iter().map(|object| object.key.as_str()).collect();
-    assert_eq!(told, [gone.as_str()]);
+    let told: Vec<String> = delta.objects().map(|object| object.unwrap().key).collect();
+    assert_eq!(told, [gone]);
     assert!(delta.removed.is_empty());
 }
 
@@ -162,7 +162,10 @@ async fn an_agent_of_another_release_is_served() {
         let mut agent = Agent::speaking(protocol, replica.address, &pki, &subject, held).await.unwrap();
         let first = agent.delta().await;
         assert_eq!(first.removed, ["later/on"], "protocol {protocol}");
-        assert!(first.set.iter().any(|object| object.key == "config/node" && object.kind.is_some()), "{first:?}");
+        assert!(
+            first.objects().flatten().any(|object| object.key == "config/node" && object.kind.is_some()),
+            "{first:?}"
+        );
         agent.say_something_later().await;
         agent.ack().await;
         let name = format!("web-{protocol}");

@@ -130,7 +130,7 @@ impl Keeper {
         let doors = Doors { open, served: self.served(&config), items: BTreeMap::new() };
         (self.doors, self.wishes) = (Arc::new(doors), HashMap::new());
         for (key, service) in state.services() {
-            self.set(key, Some(service));
+            self.set(key, Some(&service));
         }
     }
 
@@ -205,7 +205,7 @@ mod tests {
         };
         let mut state = NodeState::default();
         let object = Object { key: "config/node".into(), digest: 1, kind: Some(Kind::Config(config)) };
-        state.apply(Delta { revision: 1, set: vec![object], removed: vec![] });
+        state.apply(Delta::new(1, [object], vec![]));
         state
     }
 
@@ -278,7 +278,7 @@ mod tests {
         assert_eq!(served(&state), ["192.0.2.1/32", "2001:db8::1/128"]);
         let config = Config { node_port_prefixes: vec!["198.51.100.7/24".into()], ..state.config().cloned().unwrap() };
         let object = Object { key: "config/node".into(), digest: 2, kind: Some(Kind::Config(config)) };
-        state.apply(Delta { revision: 2, set: vec![object], removed: vec![] });
+        state.apply(Delta::new(2, [object], vec![]));
         assert_eq!(served(&state), ["198.51.100.0/24"]);
     }
 }

@@ -25,7 +25,7 @@ impl Agent {
             Question::Status => return self.confirm(reply),
             Question::Cookie { cookie, .. } => Answer::Cookie(self.realizer.explain(cookie)),
             Question::Flows { pod, .. } => return self.ask_switch(pod, reply),
-            Question::View { .. } => Answer::View(NodeObjects::new(self.state.objects.values().cloned())),
+            Question::View { .. } => Answer::View(NodeObjects::new(self.state.objects())),
             Question::Local { .. } => Answer::Local(self.local_facts()),
             Question::Drops { after, .. } => self.dropped(&after),
             Question::Counted { cookies, .. } => return self.counted(cookies, reply),

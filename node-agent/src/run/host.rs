@@ -110,7 +110,7 @@ impl Host {
                     true
                 }
                 Some(Key::Peer { .. } | Key::Subnet { .. }) => true,
-                Some(Key::Service { .. }) => self.doors.set(key, state.service(key)),
+                Some(Key::Service { .. }) => self.doors.set(key, state.service(key).as_ref()),
                 _ => false,
             };
         }

@@ -109,13 +109,15 @@ impl Agent {
         debug!(revision = delta.revision, set = delta.set.len(), removed = delta.removed.len(), "delta");
         let kept = self.file.append(&delta);
         self.note_file(kept);
-        let (set, removed) = (delta.set.clone(), delta.removed.clone());
-        let revision = delta.revision;
-        let touched = self.state.apply(delta);
+        let Delta { revision, set, removed } = delta;
+        self.state.reach(revision);
+        let mut touched = self.state.remove(removed.clone());
+        // Each is read once, and one is there at a time: the first delta of a large cluster is most of what an agent ever holds.
+        let read = set.into_iter().filter_map(|bytes| self.state.put(bytes));
+        let changes = self.realizer.apply(read.inspect(|object| touched.push(object.key.clone())), removed);
         let kept = self.file.tidy(&self.state);
         self.note_file(kept);
         self.known = self.known || self.state.config().is_some();
-        let changes = self.realizer.apply(set, removed);
         self.want_flows(changes);
         if self.host.touch(&touched, &self.state) {
             self.rows.want();

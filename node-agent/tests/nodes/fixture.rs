@@ -481,7 +481,7 @@ fn first_delta(shared: &mut Shared, hello: &api::node::Hello) -> ControllerMessa
 }
 
 fn delta(revision: u64, set: Vec<Object>, removed: Vec<String>) -> ControllerMessage {
-    ControllerMessage { message: Some(controller_message::Message::Delta(Delta { revision, set, removed })) }
+    ControllerMessage { message: Some(controller_message::Message::Delta(Delta::new(revision, set, removed))) }
 }
 
 impl Controller {

@@ -4,6 +4,7 @@
 //! first: when the reply to that is here, all refusals are, and only then is it committed, or else discarded.
 
 use super::error::RequestError;
+use super::pending::Batch;
 use super::{Connection, Message};
 use crate::bundle::{BundleControl, BundleFlags, BundleStep};
 use crate::error::EncodeError;
@@ -68,6 +69,9 @@ fn first(refused: &Refused) -> String {
 /// Numbers bundles; only their uniqueness on a connection matters.
 static NEXT_ID: AtomicU32 = AtomicU32::new(1);
 
+/// For how many messages transaction ids are taken at once.
+const RUN: usize = 64;
+
 /// How many bytes are queued at once.
 const CHUNK: usize = 64 << 10;
 
@@ -103,14 +107,17 @@ fn control(id: u32, step: BundleStep) -> Message {
 
 /// Opens, fills, closes and commits a bundle.
 ///
-/// The switch is busy long before the last message is encoded: messages go as fast as they are encoded and it reads, and
-/// the reply to opening is not waited for before closing. Each message is freed once it is encoded.
-pub(super) async fn run(connection: &Connection, messages: Vec<Message>) -> Result<(), BundleError> {
+/// The switch is busy long before the last message is encoded: messages go as fast as they are made and encoded and it reads, and
+/// the reply to opening is not waited for before closing. Only a few messages are there at a time.
+pub(super) async fn run(
+    connection: &Connection,
+    messages: impl Iterator<Item = Message> + Send,
+) -> Result<(), BundleError> {
     let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-    let batch = connection.inner.pending.batch(messages.len())?;
+    let mut batch = connection.inner.pending.batch()?;
     let opening = connection.start(&control(id, BundleStep::OpenRequest)).await?;
     let mut open = Open { connection, id, committed: false };
-    open.add(messages, batch.xids()).await?;
+    open.add(messages, &mut batch).await?;
     let closing = connection.start(&open.step(BundleStep::CloseRequest)).await?;
     opening.reply().await?;
     closing.reply().await?;
@@ -130,17 +137,27 @@ pub(super) async fn run(connection: &Connection, messages: Vec<Message>) -> Resu
 
 impl Open<'_> {
     /// Adds messages, in chunks of whole ones.
-    async fn add(&self, messages: Vec<Message>, xids: impl Iterator<Item = u32>) -> Result<(), BundleError> {
+    async fn add(
+        &self,
+        mut messages: impl Iterator<Item = Message> + Send,
+        batch: &mut Batch,
+    ) -> Result<(), BundleError> {
         let mut chunk = Vec::with_capacity(ROOM);
-        for (index, (message, xid)) in messages.into_iter().zip(xids).enumerate() {
-            put_add(&mut chunk, self.id, xid, &message).map_err(|source| BundleError::Encode { index, source })?;
-            if chunk.len() >= CHUNK {
-                let full = std::mem::replace(&mut chunk, Vec::with_capacity(ROOM));
-                self.connection.write(full).await?;
-                tokio::task::yield_now().await; // On a runtime of one thread the writer has no other time.
+        let mut some = Vec::with_capacity(RUN);
+        loop {
+            some.extend(messages.by_ref().take(RUN));
+            if some.is_empty() {
+                return Ok(self.connection.write(chunk).await?);
+            }
+            for ((index, xid), message) in batch.more(some.len()).zip(some.drain(..)) {
+                put_add(&mut chunk, self.id, xid, &message).map_err(|source| BundleError::Encode { index, source })?;
+                if chunk.len() >= CHUNK {
+                    let full = std::mem::replace(&mut chunk, Vec::with_capacity(ROOM));
+                    self.connection.write(full).await?;
+                    tokio::task::yield_now().await; // On a runtime of one thread the writer has no other time.
+                }
             }
         }
-        Ok(self.connection.write(chunk).await?)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::of_error::OfError;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 
 /// What a waiting request is told.
 pub(super) type Reply = Result<Message, RequestError>;
@@ -28,6 +28,7 @@ struct State {
     closed: Option<Closed>,
     single: HashMap<u32, Waiter>,
     batches: Vec<Refusals>,
+    last_batch: u64,
     /// Gone when the connection is closed, so that subscribers see the end.
     events: Option<broadcast::Sender<Event>>,
 }
@@ -35,26 +36,39 @@ struct State {
 struct Waiter {
     done: oneshot::Sender<Reply>,
     parts: Option<MultipartReply>,
+    /// Where parts go as they come, of a question whose answer is taken so.
+    each: Option<mpsc::UnboundedSender<MultipartReply>>,
 }
 
-/// Refusals of a run of consecutive transaction ids.
+/// Refusals of a batch of messages.
 struct Refusals {
+    batch: u64,
+    runs: Vec<Run>,
+    refused: Refused,
+}
+
+/// Consecutive transaction ids of a batch.
+struct Run {
+    /// Index of the first in the batch.
+    index: usize,
     first: u32,
     count: usize,
-    refused: Refused,
 }
 
 impl Refusals {
     fn index(&self, xid: u32) -> Option<usize> {
-        let index = xid.wrapping_sub(self.first) as usize;
-        (index < self.count).then_some(index)
+        let within = |run: &Run| {
+            let index = xid.wrapping_sub(run.first) as usize;
+            (index < run.count).then_some(run.index + index)
+        };
+        self.runs.iter().find_map(within)
     }
 }
 
 impl Pending {
     pub fn new(event_buffer: usize) -> Pending {
         let events = Some(broadcast::Sender::new(event_buffer.max(1)));
-        let state = State { closed: None, single: HashMap::new(), batches: Vec::new(), events };
+        let state = State { closed: None, single: HashMap::new(), batches: Vec::new(), last_batch: 0, events };
         Pending { state: Mutex::new(state), next_xid: AtomicU32::new(2) }
     }
 
@@ -93,26 +107,36 @@ impl Pending {
 
     /// Waits for the reply to `xid`.
     pub fn wait(self: &Arc<Pending>, xid: u32) -> Result<Waiting, RequestError> {
+        self.wait_each(xid, None)
+    }
+
+    /// Waits for the reply to `xid`, and hands on its parts as they come; the reply is then without them.
+    pub fn wait_each(
+        self: &Arc<Pending>,
+        xid: u32,
+        each: Option<mpsc::UnboundedSender<MultipartReply>>,
+    ) -> Result<Waiting, RequestError> {
         let (done, reply) = oneshot::channel();
         let mut state = self.state();
         if let Some(why) = &state.closed {
             return Err(RequestError::Closed(why.clone()));
         }
-        state.single.insert(xid, Waiter { done, parts: None });
+        state.single.insert(xid, Waiter { done, parts: None, each });
         drop(state);
         Ok(Waiting { xid, reply, pending: self.clone() })
     }
 
-    /// Collects the refusals of `n` messages.
-    pub fn batch(self: &Arc<Pending>, n: usize) -> Result<Batch, RequestError> {
-        let first = self.xids(n);
+    /// Collects the refusals of messages.
+    pub fn batch(self: &Arc<Pending>) -> Result<Batch, RequestError> {
         let mut state = self.state();
         if let Some(why) = &state.closed {
             return Err(RequestError::Closed(why.clone()));
         }
-        state.batches.push(Refusals { first, count: n, refused: Refused::default() });
+        state.last_batch += 1;
+        let number = state.last_batch;
+        state.batches.push(Refusals { batch: number, runs: Vec::new(), refused: Refused::default() });
         drop(state);
-        Ok(Batch { first, count: n, pending: self.clone() })
+        Ok(Batch { number, count: 0, pending: self.clone() })
     }
 
     /// A message has come.
@@ -173,17 +197,24 @@ impl State {
             }
             return;
         };
-        let odd = match &mut waiter.parts {
-            None => {
-                waiter.parts = Some(reply);
+        let odd = match (&waiter.each, &mut waiter.parts) {
+            (Some(each), _) => {
+                let _ = each.send(reply); // Who no longer listens has dropped the question too.
                 None
             }
-            Some(parts) => parts.append(reply).err(),
+            (None, parts @ None) => {
+                *parts = Some(reply);
+                None
+            }
+            (None, Some(parts)) => parts.append(reply).err(),
         };
         if flags.more() && odd.is_none() {
             return;
         }
         let waiter = self.single.remove(&xid).expect("it was there a moment ago");
+        if waiter.each.is_some() {
+            return; // The end of its channel is the end of the answer.
+        }
         let whole = odd.map(|reply| *reply).or(waiter.parts).expect("a part has just come");
         let _ = waiter.done.send(Ok(Message::MultipartReply { reply: whole, flags: MultipartFlags::LAST }));
     }
@@ -220,6 +251,17 @@ impl Waiting {
     }
 }
 
+impl Waiting {
+    /// Of an answer whose parts were handed on, what follows the last: nothing, or why there is no more.
+    pub async fn end(mut self) -> Result<(), RequestError> {
+        match (&mut self.reply).await {
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(other)) => Err(RequestError::Unexpected(Box::new(other))),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
 impl Drop for Waiting {
     fn drop(&mut self) {
         self.pending.state().single.remove(&self.xid);
@@ -228,32 +270,39 @@ impl Drop for Waiting {
 
 /// Messages whose refusals are collected; dropped, they are forgotten.
 pub(super) struct Batch {
-    first: u32,
+    number: u64,
     count: usize,
     pending: Arc<Pending>,
 }
 
 impl Batch {
-    pub fn xids(&self) -> impl Iterator<Item = u32> + use<> {
-        let first = self.first;
-        (0..self.count as u32).map(move |n| first.wrapping_add(n))
+    /// Index and transaction id of `n` more messages.
+    pub fn more(&mut self, n: usize) -> impl Iterator<Item = (usize, u32)> + use<> {
+        let (index, first) = (self.count, self.pending.xids(n));
+        self.count += n;
+        if let Some(batch) = self.pending.state().batch(self.number) {
+            batch.runs.push(Run { index, first, count: n });
+        }
+        (0..n).map(move |at| (index + at, first.wrapping_add(at as u32)))
     }
 
     /// What was refused until now.
     pub fn refused(&self) -> Refused {
         let mut state = self.pending.state();
-        let batch = state.batches.iter_mut().find(|b| b.first == self.first && b.count == self.count);
-        let mut refused = batch.map(|b| std::mem::take(&mut b.refused)).unwrap_or_default();
+        let mut refused = state.batch(self.number).map(|batch| std::mem::take(&mut batch.refused)).unwrap_or_default();
         refused.failures.sort_by_key(|(index, _)| *index);
         refused
     }
 }
 
+impl State {
+    fn batch(&mut self, number: u64) -> Option<&mut Refusals> {
+        self.batches.iter_mut().find(|batch| batch.batch == number)
+    }
+}
+
 impl Drop for Batch {
     fn drop(&mut self) {
-        let mut state = self.pending.state();
-        if let Some(at) = state.batches.iter().position(|b| b.first == self.first && b.count == self.count) {
-            state.batches.swap_remove(at);
-        }
+        self.pending.state().batches.retain(|batch| batch.batch != self.number);
     }
 }

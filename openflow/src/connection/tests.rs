@@ -99,6 +99,37 @@ async fn parts_of_an_answer_become_one() {
     assert_eq!(ids, [1, 2, 3]);
 }
 
+#[tokio::test]
+async fn parts_of_an_answer_are_handed_on_as_they_come_until_the_last_or_an_error() {
+    let (connection, mut switch) = pair().await;
+    let ask = |connection: Connection| async move {
+        let mut ids = Vec::new();
+        let ended = connection.groups_each(|group| ids.push(group.id)).await;
+        (ids, ended)
+    };
+    let part = |id, flags| {
+        let reply = MultipartReply::Groups(vec![Group::new(id, crate::group::GroupKind::All)]);
+        Message::MultipartReply { reply, flags }
+    };
+    let asking = tokio::spawn(ask(connection.clone()));
+    let (xid, _) = switch.read().await;
+    switch.write(xid, part(1, MultipartFlags::MORE)).await;
+    switch.write(xid, part(2, MultipartFlags::LAST)).await;
+    let (ids, ended) = asking.await.unwrap();
+    assert!(ids == [1, 2] && ended.is_ok(), "{ended:?}");
+    let asking = tokio::spawn(ask(connection.clone()));
+    let (xid, _) = switch.read().await;
+    switch.write(xid, part(3, MultipartFlags::MORE)).await;
+    switch.write(xid, error("OFPBRC_BAD_TYPE")).await;
+    let (ids, ended) = asking.await.unwrap();
+    assert!(ids == [3] && matches!(ended, Err(RequestError::Refused(_))), "{ended:?}");
+    let asking = tokio::spawn(ask(connection.clone()));
+    let (xid, _) = switch.read().await;
+    switch.write(xid, part(4, MultipartFlags::MORE)).await;
+    connection.close();
+    assert!(matches!(asking.await.unwrap().1, Err(RequestError::Closed(_))));
+}
+
 /// Plays a switch for one bundle that refuses the messages with these indices; gives the last step it was asked for.
 async fn play_bundle(switch: &mut Switch, bad: &[usize]) -> BundleStep {
     let mut index = 0;

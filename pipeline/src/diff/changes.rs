@@ -1,9 +1,10 @@
 //! What one step changes in the switch: flows, groups, what was learned, and connections.
 
 use super::{FlowChange, GroupChange};
+use crate::service::ServiceSet;
 use crate::tables::service_affinity;
 use rust_openflow::ct_flush::CtFlush;
-use rust_openflow::{Flow, FlowCommand, FlowMod, Group, Message};
+use rust_openflow::{Flow, FlowCommand, FlowMod, Message};
 
 /// What one step changes in the switch. Steps are sent in the order in which they were made, each whole: a later one may make
 /// anew what an earlier one removed.
@@ -37,19 +38,19 @@ impl Changes {
 
     /// The messages of the bundle: groups come before the flows that use them, and go after them, since a group that goes
     /// takes along the flows that use it. Connections are flushed apart.
-    pub fn messages(&self) -> Vec<Message> {
-        let (gone, there): (Vec<_>, Vec<_>) = self.groups.iter().partition(|change| change.is_removal());
-        let before = there.into_iter().flat_map(GroupChange::to_mods).map(Message::GroupMod);
-        let flows = self.flows.iter().map(|change| Message::FlowMod(change.to_mod()));
-        let learned = self.forget.iter().map(|cookie| Message::FlowMod(forget(*cookie)));
-        let after = gone.into_iter().flat_map(GroupChange::to_mods).map(Message::GroupMod);
-        before.chain(flows).chain(learned).chain(after).collect()
+    /// Each is made when it is asked for.
+    pub fn into_messages(self) -> impl Iterator<Item = Message> {
+        let (gone, there): (Vec<_>, Vec<_>) = self.groups.into_iter().partition(GroupChange::is_removal);
+        let mods = |groups: Vec<GroupChange>| groups.into_iter().flat_map(|change| change.to_mods());
+        let flows = self.flows.into_iter().map(|change| Message::FlowMod(change.into_mod()));
+        let learned = self.forget.into_iter().map(|cookie| Message::FlowMod(forget(cookie)));
+        mods(there).map(Message::GroupMod).chain(flows).chain(learned).chain(mods(gone).map(Message::GroupMod))
     }
 
-    /// The groups that are added, or put in the place of others, whole.
-    pub fn whole_groups(&self) -> impl Iterator<Item = &Group> {
+    /// The sets whose groups are added, or put in the place of others, whole.
+    pub fn whole_groups(&self) -> impl Iterator<Item = &ServiceSet> {
         self.groups.iter().filter_map(|change| match change {
-            GroupChange::Add(group) | GroupChange::Replace(group) => Some(group),
+            GroupChange::Add(set) | GroupChange::Replace(set) => Some(set),
             GroupChange::Edit { .. } | GroupChange::Remove(_) => None,
         })
     }

@@ -113,9 +113,9 @@ pub struct Slice {
     /// The Service, `NAMESPACE/NAME`.
     pub service: String,
     /// Its ports.
-    pub ports: Vec<SlicePort>,
+    pub ports: Box<[SlicePort]>,
     /// Its endpoints.
-    pub endpoints: Vec<Endpoint>,
+    pub endpoints: Box<[Endpoint]>,
 }
 
 /// A port of a slice: where the endpoints listen.
@@ -138,10 +138,26 @@ pub struct Endpoint {
     pub condition: Condition,
     /// Its node.
     pub node: Place,
+    hints: Option<Box<Hints>>,
+}
+
+/// Who should use an endpoint; most have none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Hints {
+    nodes: Vec<Place>,
+    zones: Vec<Place>,
+}
+
+impl Endpoint {
     /// Nodes that should use it.
-    pub node_hints: Box<[Place]>,
+    pub fn node_hints(&self) -> &[Place] {
+        self.hints.as_ref().map_or(&[], |hints| &hints.nodes)
+    }
+
     /// Zones that should use it.
-    pub zone_hints: Box<[Place]>,
+    pub fn zone_hints(&self) -> &[Place] {
+        self.hints.as_ref().map_or(&[], |hints| &hints.zones)
+    }
 }
 
 /// Whether an endpoint may be used; the better one is greater.
@@ -246,13 +262,9 @@ fn endpoint(e: &node::Endpoint) -> Result<Endpoint, Fault> {
         (false, false) => Condition::Unready,
     };
     let places = |names: &[String]| names.iter().map(|name| Place::of(name)).collect();
-    Ok(Endpoint {
-        address: address(&e.address)?,
-        condition,
-        node: Place::of(&e.node),
-        node_hints: places(&e.node_hints),
-        zone_hints: places(&e.zone_hints),
-    })
+    let hints = Hints { nodes: places(&e.node_hints), zones: places(&e.zone_hints) };
+    let hints = (!hints.nodes.is_empty() || !hints.zones.is_empty()).then(|| Box::new(hints));
+    Ok(Endpoint { address: address(&e.address)?, condition, node: Place::of(&e.node), hints })
 }
 
 fn protocol(number: u32) -> Result<Protocol, Fault> {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::declaration;
-use crate::diff::FlowChange;
+use crate::diff::{FlowChange, GroupThere};
 use crate::local::Gateway;
 use crate::policy::tests as policy;
 use crate::service::tests as services;
@@ -307,8 +307,9 @@ proptest! {
             let want: Vec<&Flow> = fresh.flows().collect();
             prop_assert_eq!(crate::diff::flows(realizer.flows(), want.iter().copied()), []);
             prop_assert_eq!(crate::diff::flows(switch.values(), want), []);
-            prop_assert_eq!(crate::diff::groups(groups.values(), fresh.groups()), []);
-            prop_assert_eq!(crate::diff::groups(groups.values(), realizer.groups()), []);
+            let there: Vec<GroupThere> = groups.values().cloned().map(GroupThere::from).collect();
+            prop_assert_eq!(crate::diff::groups(&there, fresh.services().all_sets()), []);
+            prop_assert_eq!(crate::diff::groups(&there, realizer.services().all_sets()), []);
             prop_assert_eq!(realizer.problems(), fresh.problems());
             prop_assert_eq!(realizer.directory(), fresh.directory());
         }

@@ -72,8 +72,8 @@ impl Topology {
     fn takes(&self, endpoint: &Endpoint) -> bool {
         match self {
             Topology::Ignored => true,
-            Topology::Node(node) => endpoint.node_hints.contains(node),
-            Topology::Zone(zone) => endpoint.zone_hints.contains(zone),
+            Topology::Node(node) => endpoint.node_hints().contains(node),
+            Topology::Zone(zone) => endpoint.zone_hints().contains(zone),
         }
     }
 }
@@ -87,9 +87,9 @@ fn topology<'a>(ready: impl Iterator<Item = &'a Endpoint> + Clone, here: Here) -
             .fold((true, false), |(all, named), hints| (all && !hints.is_empty(), named || hints.contains(&place)));
         some && all && named && !place.is_none()
     };
-    if count(|endpoint| &endpoint.node_hints, here.node) {
+    if count(Endpoint::node_hints, here.node) {
         Topology::Node(here.node)
-    } else if count(|endpoint| &endpoint.zone_hints, here.zone) {
+    } else if count(Endpoint::zone_hints, here.zone) {
         Topology::Zone(here.zone)
     } else {
         Topology::Ignored

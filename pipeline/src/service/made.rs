@@ -1,19 +1,20 @@
 //! What a Service comes to on a node: its doors, and the sets of endpoints behind them.
 
-use super::{Door, Here, Outcome, Outside, Outsider, Scope, Set, SetKey, chosen, is_one_of};
+use super::{Door, Here, Outcome, Outside, Outsider, Scope, ServiceSet, Set, SetKey, chosen, is_one_of};
 use crate::family::Family;
 use crate::object::{Config, Protocol, Proxy, Service, ServicePort, Slice, Target};
 use api::node::{SERVICE_DOOR_V4, SERVICE_DOOR_V6};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// What a Service comes to.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Made {
     /// Where it is asked for.
     pub doors: Vec<Door>,
-    /// Sets that have endpoints and that a door leads to.
-    pub sets: BTreeMap<SetKey, Set>,
+    /// Sets that have endpoints and that a door leads to, by key.
+    pub sets: Vec<Set>,
     /// Sets without endpoints of this node, of ports that have endpoints elsewhere.
     pub elsewhere: BTreeSet<SetKey>,
     /// What learned flows depend on.
@@ -51,36 +52,50 @@ impl Made {
                 if targets.is_empty() && has_some {
                     made.elsewhere.insert(key(scope));
                 } else if !targets.is_empty() {
-                    let (targets, sticky) = (targets.into_boxed_slice(), service.affinity != 0);
-                    made.sets.insert(key(scope), Set { id: 0, key: key(scope), targets, sticky });
+                    let (targets, sticky) = (targets.into(), service.affinity != 0);
+                    made.sets.push(Set { id: 0, key: key(scope), targets, sticky });
                 }
             }
         }
+        made.sets.sort_unstable_by_key(|set| set.key);
         made.doors = doors;
         made.leave_own();
+        made.sets.shrink_to_fit();
+        made.doors.shrink_to_fit();
         made
     }
 
     /// Leaves out doors that are an endpoint's own address and port, as of an ingress controller in its host's network: who asks
     /// there is to have that endpoint, and has it without translation. (One that changes nothing ends ovs-vswitchd 3.1.0.)
     fn leave_own(&mut self) {
-        let is_own = |sets: &BTreeMap<SetKey, Set>, door: &Door| {
+        let is_own = |door: &Door| {
             let own = Target { address: door.address, port: door.port };
-            door.scopes().any(|scope| sets.get(&door.key(scope)).is_some_and(|set| set.targets.contains(&own)))
+            door.scopes().any(|scope| self.set(door.key(scope)).is_some_and(|set| set.targets.contains(&own)))
         };
-        let count = self.doors.len();
-        self.doors.retain(|door| !is_own(&self.sets, door));
-        if self.doors.len() < count {
+        let (own, doors): (Vec<Door>, Vec<Door>) = self.doors.iter().partition(|door| is_own(door));
+        if !own.is_empty() {
             let led_to: BTreeSet<SetKey> =
-                self.doors.iter().flat_map(|door| door.scopes().map(|scope| door.key(scope))).collect();
-            self.sets.retain(|key, _| led_to.contains(key));
+                doors.iter().flat_map(|door| door.scopes().map(|scope| door.key(scope))).collect();
+            self.sets.retain(|set| led_to.contains(&set.key));
+            self.doors = doors;
         }
+    }
+
+    /// A set that has endpoints.
+    pub fn set(&self, key: SetKey) -> Option<&Set> {
+        self.sets.binary_search_by_key(&key, |set| set.key).ok().map(|at| &self.sets[at])
+    }
+
+    /// The sets, of a Service with this name.
+    pub fn of(&self, service: &Arc<str>) -> impl Iterator<Item = ServiceSet> + use<'_> {
+        let service = service.clone();
+        self.sets.iter().map(move |set| ServiceSet { service: service.clone(), set: set.clone() })
     }
 
     /// What becomes of who asks at a door.
     pub fn outcome(&self, door: &Door, scope: Scope) -> Outcome {
         let key = door.key(scope);
-        match self.sets.get(&key) {
+        match self.set(key) {
             Some(set) => Outcome::Endpoint(set.id),
             None if self.elsewhere.contains(&key) => Outcome::NoneHere,
             None => Outcome::None,
@@ -91,7 +106,7 @@ impl Made {
     pub fn datagrams(&self) -> BTreeMap<(Protocol, Target), BTreeSet<Target>> {
         let doors = self.doors.iter().filter(|door| door.protocol != Protocol::Tcp);
         let behind = |door: &Door| {
-            let sets = door.scopes().filter_map(|scope| self.sets.get(&door.key(scope)));
+            let sets = door.scopes().filter_map(|scope| self.set(door.key(scope)));
             let targets = sets.flat_map(|set| set.targets.iter().copied()).collect();
             ((door.protocol, Target { address: door.address, port: door.port }), targets)
         };

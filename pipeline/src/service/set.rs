@@ -18,6 +18,7 @@ use crate::{register as reg, service};
 use rust_openflow::group::Selection;
 use rust_openflow::{Action, Bucket, Ct, Group, GroupKind, Nat};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Which endpoints count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,6 +42,22 @@ pub struct SetKey {
     pub scope: Scope,
 }
 
+/// A set with the Service it is of: all that its group follows from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceSet {
+    /// `NAMESPACE/NAME` of the Service.
+    pub service: Arc<str>,
+    /// The set.
+    pub set: Set,
+}
+
+impl ServiceSet {
+    /// The group.
+    pub fn group(&self) -> Group {
+        self.set.group(&self.service)
+    }
+}
+
 /// An endpoint set that has endpoints.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Set {
@@ -49,7 +66,7 @@ pub struct Set {
     /// What it is for.
     pub key: SetKey,
     /// Its endpoints, in order, each once.
-    pub targets: Box<[Target]>,
+    pub targets: Arc<[Target]>,
     /// Whether clients keep their endpoint.
     pub sticky: bool,
 }
@@ -90,15 +107,25 @@ impl Set {
         let giver = numbers.iter().copied().min().filter(|_| parts > 1);
         group.buckets.reserve_exact(self.targets.len() + 1);
         for (&target, id) in self.targets.iter().zip(numbers) {
-            let actions = self.actions(service, target);
+            let bucket = self.bucket(service, id, target);
             if giver == Some(id) {
-                group = group.bucket(Bucket::new(TWIN, actions.clone()).weight(1));
-                group = group.bucket(Bucket::new(id, actions).weight(parts - 1));
+                group = group.bucket(Bucket { id: TWIN, ..bucket.clone() });
+                group = group.bucket(bucket.weight(parts - 1));
             } else {
-                group = group.bucket(Bucket::new(id, actions).weight(parts));
+                group = group.bucket(bucket.weight(parts));
             }
         }
         group
+    }
+
+    /// Endpoints by the id of their bucket.
+    pub(crate) fn numbered(&self) -> impl Iterator<Item = (u32, Target)> {
+        bucket_ids(&self.targets).into_iter().zip(self.targets.iter().copied())
+    }
+
+    /// The bucket of an endpoint, with the least weight.
+    pub(crate) fn bucket(&self, service: &str, id: u32, target: Target) -> Bucket {
+        Bucket::new(id, self.actions(service, target)).weight(1)
     }
 
     /// What a bucket does. A switch runs a bucket as a set of actions, not as a list: fields are set, then one action of the

@@ -89,7 +89,7 @@ const IN_RANGE: u16 = 20;
 /// The flows of a service.
 pub fn service(service: &Service, made: &Made, proxy: Proxy) -> Vec<Draft> {
     let doors = made.doors.iter().flat_map(|entry| door(service, made, entry, proxy));
-    doors.chain(made.sets.values().flat_map(|set| service_endpoint::set(service, set))).collect()
+    doors.chain(made.sets.iter().flat_map(|set| service_endpoint::set(service, set))).collect()
 }
 
 fn door(service: &Service, made: &Made, entry: &Door, proxy: Proxy) -> Vec<Draft> {

@@ -158,7 +158,8 @@ impl Agent {
     /// Takes a step, plugs its new pods in, unplugs those that go; what is said to the controller.
     fn take(&mut self, delta: Delta) -> Vec<Message> {
         let state = &mut self.state;
-        let Delta { revision, set, removed } = delta;
+        let set: Vec<Object> = delta.objects().collect::<Result<_, _>>().expect("the controller sends objects");
+        let Delta { revision, removed, .. } = delta;
         state.revision = revision;
         state.held.retain(|key, _| !removed.contains(key));
         state.held.extend(set.iter().map(|object| (object.key.clone(), object.digest)));

@@ -134,7 +134,7 @@ fn a_real_switch_that_is_edited_does_what_simulator_and_judge_say() {
             }
             history.edit();
             for changes in fabric.follow(&history.told.views).remove(REAL).expect("the node is there") {
-                switch.change(&changes).expect("a bundle");
+                switch.change(changes).expect("a bundle");
             }
         }
     }

@@ -47,7 +47,7 @@ pub fn asked(leg: &Leg, node: &Node) -> Option<Asked> {
         Action::Group(group) => Some(*group),
         _ => None,
     });
-    let sets: Vec<_> = node.realizer.services().sets(&service).map(|(_, set)| set).collect();
+    let sets: Vec<_> = node.realizer.services().sets(&service).collect();
     let chosen = sets.iter().find(|set| Some(set.id) == group);
     let choice: Vec<String> = chosen.iter().flat_map(|set| set.targets.iter().map(ToString::to_string)).collect();
     let packet = &leg.packet;
