@@ -154,7 +154,7 @@ async fn agent(node: usize, address: SocketAddr, pki: Pki, taken: mpsc::Sender<T
     drop(turn);
     while let Some(message) = from.message().await? {
         let Some(Told::Delta(delta)) = message.message else { continue };
-        let set: Vec<Object> = delta.objects().collect::<Result<_, _>>()?;
+        let set: Vec<api::node::Object> = delta.objects().collect::<Result<_, _>>()?;
         let Delta { revision, removed, .. } = delta;
         to.send(AgentMessage { message: Some(Message::Ack(Ack { revision, problems: Vec::new() })) }).await?;
         let has_pod = set.iter().any(|object| object.key.starts_with("pod/"));

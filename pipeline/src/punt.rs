@@ -3,13 +3,17 @@
 use rust_openflow::action::Controller;
 use rust_openflow::{Meter, MeterBand, MeterBandKind, MeterFlags};
 
-/// The meter that packets pass which the agent has to answer.
-pub const METER: u32 = 1;
+/// The meter that packets pass which do not fit the tunnel.
+pub const OVERSIZED_METER: u32 = 1;
 
 /// The meter that samples of dropped packets pass.
 pub const SAMPLE_METER: u32 = 2;
 
-/// Packets a second that may go to the agent to be answered.
+/// The meter that packets pass which are to be refused: a Service without endpoints that many ask for takes nothing from path MTU
+/// discovery.
+pub const REJECT_METER: u32 = 3;
+
+/// Packets a second, of each of these, that may go to the agent to be answered.
 pub const RATE: u32 = 100;
 
 /// Dropped packets a second that the agent may see: enough for people, and next to nothing for a core.
@@ -89,7 +93,7 @@ pub fn meters() -> Vec<Meter> {
         let band = MeterBand { kind: MeterBandKind::Drop, rate, burst: rate };
         Meter { id, flags: MeterFlags::PKTPS.and(MeterFlags::BURST), bands: vec![band] }
     };
-    vec![meter(METER, RATE), meter(SAMPLE_METER, SAMPLE_RATE)]
+    vec![meter(OVERSIZED_METER, RATE), meter(SAMPLE_METER, SAMPLE_RATE), meter(REJECT_METER, RATE)]
 }
 
 #[cfg(test)]

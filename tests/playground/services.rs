@@ -389,6 +389,17 @@ fn endpoints_on_the_network_of_nodes_serve_everybody_the_node_itself_too() {
             }
         }
     }
+    // An ingress controller as many have it: its node's own addresses are external ones of its Service, at the port where it is.
+    let ips = format!("externalIPs: ['{}', '{}']", node(2)[0], node(2)[1]);
+    world.play.settle(&service("ingress", &ips).replace("port: 80,", &format!("port: {TARGET},")));
+    for address in node(2) {
+        for place in ["exec shop/near", "exec shop/far", "node node1", "node node2", "outside"] {
+            for call in both(&address, TARGET) {
+                let answers = world.ask(place, Call { times: 4, ..call });
+                assert!(answers.iter().all(|answer| answer.starts_with("h ")), "{place} at {address}: {answers:?}");
+            }
+        }
+    }
 }
 
 #[test]

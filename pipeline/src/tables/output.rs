@@ -200,7 +200,7 @@ pub fn base(ground: &Ground) -> Vec<Draft> {
         drafts.push(leaves(draft, Sender::Identity).output(PortNo::IN_PORT));
         drafts.extend(Family::BOTH.map(|family| {
             let draft = to(&OVERSIZED, destination::TUNNEL).when(&reg::OVERSIZED, 1).family(family);
-            draft.action(Action::Meter(punt::METER)).controller(punt::oversized(ground.mtu))
+            draft.action(Action::Meter(punt::OVERSIZED_METER)).controller(punt::oversized(ground.mtu))
         }));
     }
     drafts

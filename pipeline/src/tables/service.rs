@@ -149,6 +149,6 @@ fn lead(draft: Draft, outcome: Outcome) -> Draft {
     match outcome {
         Outcome::Endpoint(group) => draft.action(Action::Group(group)),
         Outcome::NoneHere => draft.drop(),
-        Outcome::None => draft.action(Action::Meter(punt::METER)).controller(punt::reject()),
+        Outcome::None => draft.action(Action::Meter(punt::REJECT_METER)).controller(punt::reject()),
     }
 }

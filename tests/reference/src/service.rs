@@ -76,7 +76,7 @@ pub fn ask(all: &Services, here: &Here, client: Client, asked: &Asked) -> Answer
                 continue;
             }
             if let Some(way) = way(all, service, port, here, asked) {
-                return answer(all, (service, port), here, (client, way), asked.address);
+                return answer(all, (service, port), here, (client, way), asked);
             }
         }
     }
@@ -139,9 +139,21 @@ fn answer(
     (service, port): (&Service, &ServicePort),
     here: &Here,
     (client, way): (Client, Way),
-    asked: IpAddr,
+    asked: &Asked,
 ) -> Answer {
     let spec = service.spec.as_ref().expect("a Service has a spec");
+    let known = endpoints(all, service, port, asked.address.is_ipv6());
+    let (cluster, local) = (of_all_nodes(&known, here), of_this_node(&known, here));
+    // Who asks where an endpoint itself is, is to have it: nothing has to be translated.
+    let at_endpoint = (asked.address, asked.port);
+    let of = |policy: &Option<String>| policy.as_deref() == Some("Local");
+    let (is_local, is_cluster) = match way {
+        Way::Internal => (of(&spec.internal_traffic_policy), !of(&spec.internal_traffic_policy)),
+        Way::External => (of(&spec.external_traffic_policy), true),
+    };
+    if (is_cluster && cluster.contains(&at_endpoint)) || (is_local && local.contains(&at_endpoint)) {
+        return Answer::NoService;
+    }
     if let (Way::External, Client::Outside(address)) = (way, client) {
         let ranges: Vec<&String> = spec.load_balancer_source_ranges.iter().flatten().collect();
         let admits = |range: &&String| range.parse::<IpNetwork>().is_ok_and(|range| range.contains(address));
@@ -153,13 +165,11 @@ fn answer(
         (Way::Internal, _) => spec.internal_traffic_policy.as_deref(),
         (Way::External, Client::Outside(_)) => spec.external_traffic_policy.as_deref(),
         // He asks as one does who knows nothing of this node's pods.
-        (Way::External, Client::OtherNode) if here.addresses.contains(&asked) => {
+        (Way::External, Client::OtherNode) if here.addresses.contains(&asked.address) => {
             spec.external_traffic_policy.as_deref()
         }
         (Way::External, _) => None,
     };
-    let known = endpoints(all, service, port, asked.is_ipv6());
-    let (cluster, local) = (of_all_nodes(&known, here), of_this_node(&known, here));
     let nobody_anywhere = cluster.is_empty();
     let chosen = if policy == Some("Local") { local } else { cluster };
     match (chosen.is_empty(), nobody_anywhere) {

@@ -167,11 +167,17 @@ impl Random {
         let ipv6 = self.often(4);
         let count = self.below(5);
         let hinted = self.often(5);
-        let endpoints: Vec<Value> = (0..count).map(|_| self.endpoint(ipv6, hinted)).collect();
+        let mut endpoints: Vec<Value> = (0..count).map(|_| self.endpoint(ipv6, hinted)).collect();
+        // As of a balancer that has the Service's own external address: it is asked where it is.
+        let own = self.often(2);
+        if own {
+            let address = if ipv6 { format!("2001:db8:8::{number}") } else { format!("203.0.113.{}", 100 + number) };
+            endpoints.push(json!({"addresses": [address]}));
+        }
         let mut ports = Vec::new();
         for (name, protocol, port) in PORTS {
             if self.often(8) {
-                ports.push(json!({"name": name, "protocol": protocol, "port": 8000 + port + u16::from(self.often(2))}));
+                ports.push(json!({"name": name, "protocol": protocol, "port": port + if own { 0 } else { 8000 + u16::from(self.often(2)) }}));
             }
         }
         let labels = json!({"kubernetes.io/service-name": format!("s{number}")});
