@@ -3,9 +3,15 @@
 : "${WC_CACHE:=$HOME/.cache/weft-cluster}"   # built binaries and images; not below /etc, /opt, /var or /run
 : "${WC_STATE:=$WC_CACHE/state}"             # one cluster's certificates, logs and node disks; down.sh removes it
 : "${WC_JOBS:=2}"                            # parallel compiles
+: "${WC_FAMILIES:=ipv4}"                     # dual: IPv4 first, and IPv6
 : "${WC_UNDERLAY:=10.211.0}"                 # the nodes' network, a /24: .1 is the control plane, .11 is node 1
-: "${WC_SERVICES:=10.212.0.0/16}"            # ClusterIPs
-: "${WC_PODS:=10.213.0.0/16}"                # pods; every Node is given a /24 of it in spec.podCIDR
+: "${WC_UNDERLAY6:=fd00:211:}"               # the same of IPv6, a /64: :1 is the control plane, :11 is node 1
+case $WC_FAMILIES in
+dual) services6=,fd00:212::/108 pods6=,fd00:213::/48 ;;
+*) services6= pods6= ;;
+esac
+: "${WC_SERVICES:=10.212.0.0/16$services6}"  # ClusterIPs
+: "${WC_PODS:=10.213.0.0/16$pods6}"          # pods; every Node is given a part of it in spec.podCIDR
 : "${WC_PROXY:=nftables}"                    # kube-proxy's mode (nftables, iptables), or "none" to leave it out
 : "${WC_DNS:=1}"                             # 0 leaves CoreDNS out
 : "${WC_CONTAINERD:=debian}"                 # debian (1.6, CNI 1.0) or 2 (built, CNI 1.1)

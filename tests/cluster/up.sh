@@ -54,6 +54,7 @@ for c in admin controller-manager scheduler kube-proxy; do kubeconfig $c; done
 # --- the nodes' network: a bridge here, a veth to each node
 ip link add wc-br0 type bridge
 ip addr add "$WC_API/24" dev wc-br0
+[ "$WC_FAMILIES" != dual ] || ip addr add "$WC_UNDERLAY6:1/64" dev wc-br0 nodad
 # With Open vSwitch's netdev datapath in the nodes nobody fills in a checksum that was left to hardware.
 ethtool -K wc-br0 tx off >/dev/null
 ip link set wc-br0 up
@@ -108,7 +109,13 @@ for i in $(seq "$n"); do
     ip -n "$name" link set eth0 up
     ip -n "$name" addr add "$ip/24" dev eth0
     ip -n "$name" route add default via "$WC_API"
-    NODE_NAME=$name NODE_IP=$ip NODE_COUNT=$n spawn "$name" \
+    ips=$ip
+    if [ "$WC_FAMILIES" = dual ]; then
+        ips=$ip,$WC_UNDERLAY6:$((10 + i))
+        ip -n "$name" addr add "${ips#*,}/64" dev eth0 nodad
+        ip -n "$name" route add default via "$WC_UNDERLAY6:1"
+    fi
+    NODE_NAME=$name NODE_IP=$ip NODE_IPS=$ips NODE_COUNT=$n spawn "$name" \
         nsenter --net="/run/netns/$name" unshare --mount --uts --ipc --pid --fork --kill-child "$here/node.sh"
 done
 [ "$n" != 0 ] || exit 0

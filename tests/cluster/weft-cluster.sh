@@ -21,7 +21,7 @@ contexts: [{name: wc, context: {cluster: wc, user: weft-controller}}]
 current-context: wc
 Y
 cat >"$weft/controller.yaml" <<Y
-defaultSubnet: {name: default, cidrs: ["$WC_PODS"], natOutgoing: true}
+defaultSubnet: {name: default, cidrs: [$WC_PODS], natOutgoing: true}
 quietTime: 5s
 # Where kube-proxy serves the nodes and what comes from outside, Weft leaves that to it. Upstream's suite asks for externalIPs.
 services: {proxy: $([ "$WC_PROXY" = none ] && echo full || echo pods), externalIPs: true}

@@ -61,6 +61,8 @@ const FOCUSES: &[(&str, &str, &str)] = &[
         r"\[sig-network\].*\[Conformance\]",
         r"Netpol|Disruptive|\[Serial\]|Feature:SCTPConnectivity|Internet connection",
     ),
+    // Of a cluster with WC_FAMILIES=dual.
+    ("dual", r"\[sig-network\].*Feature:IPv6DualStack", r"SCTP|Disruptive|\[Serial\]"),
     (
         "network",
         r"\[sig-network\]",
