@@ -69,6 +69,7 @@ pub enum Key<'a> {
     Address { network: &'a str, address: &'a str },
     Service { namespace: &'a str, name: &'a str },
     EndpointSlice { namespace: &'a str, name: &'a str },
+    Alias { number: u32 },
 }
 
 impl fmt::Display for Key<'_> {
@@ -85,6 +86,7 @@ impl fmt::Display for Key<'_> {
             Key::Address { network, address } => write!(f, "address/{network}/{address}"),
             Key::Service { namespace, name } => write!(f, "service/{namespace}/{name}"),
             Key::EndpointSlice { namespace, name } => write!(f, "endpoint-slice/{namespace}/{name}"),
+            Key::Alias { number } => write!(f, "alias/{number}"),
         }
     }
 }
@@ -106,9 +108,15 @@ impl<'a> Key<'a> {
             "address" => pair().map(|(network, address)| Key::Address { network, address })?,
             "service" => pair().map(|(namespace, name)| Key::Service { namespace, name })?,
             "endpoint-slice" => pair().map(|(namespace, name)| Key::EndpointSlice { namespace, name })?,
+            "alias" => Key::Alias { number: rest.parse().ok()? },
             _ => return None,
         })
     }
+}
+
+/// Whether the object of a key is part of policy: what is judged by, as against what is there.
+pub fn is_policy(key: &str) -> bool {
+    matches!(key.split('/').next(), Some("identity" | "rule" | "peers" | "address"))
 }
 
 #[cfg(test)]
@@ -129,6 +137,7 @@ mod tests {
             Key::Address { network: "default", address: "fd00:10::5" },
             Key::Service { namespace: "shop", name: "web" },
             Key::EndpointSlice { namespace: "shop", name: "web-x7k2p" },
+            Key::Alias { number: 4_000_000_001 },
         ] {
             assert_eq!(Key::parse(&key.to_string()), Some(key.clone()));
         }

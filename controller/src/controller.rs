@@ -57,6 +57,8 @@ pub struct Controller {
     /// The version that was written or read by this replica and has not come by watch yet.
     unseen: BTreeMap<ObjectKey, u64>,
     role: Role,
+    /// Agents have come from a replica whose state was another.
+    handing_over: bool,
     /// What people should be told, while this replica does not lead.
     untold: Vec<(Instant, Untold)>,
     /// When everything that is wanted is looked through again.
@@ -91,6 +93,7 @@ impl Controller {
             feed: Vec::new(),
             unseen: BTreeMap::new(),
             role: Role::Follower,
+            handing_over: false,
             untold: Vec::new(),
             review: Instant::now() + REVIEW,
         };
@@ -236,7 +239,9 @@ impl Controller {
                 let node = self.sessions.open(id, &hello, room);
                 info!(node = %node, version = hello.version, revision = hello.revision, held = hello.held.len(), "agent connected");
                 let ports = Ports { complete: true, ..hello.ports.unwrap_or_default() };
-                self.feed.push(Fed::PortsReported { node, ports });
+                let held = hello.held.into_iter().map(|held| (held.key, held.digest)).collect();
+                self.feed.push(Fed::PortsReported { node: node.clone(), ports });
+                self.feed.push(Fed::Greeted { node, held });
             }
             FromAgent::Said(message) => self.said(id, *message),
             FromAgent::Closed => {
@@ -291,9 +296,14 @@ impl Controller {
     }
 
     fn answer_held(&mut self) {
-        for (question, reply) in self.asks.ready(self.hands.writer.is_idle()) {
+        for (question, reply) in self.asks.ready(self.is_idle()) {
             self.answer(question, reply);
         }
+    }
+
+    /// Nothing is being written, and nothing waits for nodes.
+    fn is_idle(&self) -> bool {
+        self.hands.writer.is_idle() && self.waits.is_empty() && !self.network.is_handing_over()
     }
 
     /// Puts what came in this turn into the network, and passes on what follows.
@@ -313,6 +323,12 @@ impl Controller {
         let effects = self.network.apply_all([Fed::Tick(edit.time)].into_iter().chain(feed));
         self.pass_on(effects, edit.at);
         self.go_on();
+        match (self.handing_over, self.network.is_handing_over()) {
+            (false, true) => info!("agents hold other policy than they should; taking over step by step"),
+            (true, false) => info!("taken over"),
+            _ => {}
+        }
+        self.handing_over = self.network.is_handing_over();
         if is_node_gone {
             let nodes = self.network.nodes().into_iter().map(|node| node.node).collect();
             self.sessions.forget_all_but(&nodes);

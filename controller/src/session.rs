@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use api::inspect::{Answer, NodeStatus};
 use api::node::{ControllerMessage, Delta, Hello, Problem, Question, controller_message::Message};
-use logical::{Effects, Name, Network};
+use logical::{Effects, Name, Network, Telling};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::oneshot;
 
@@ -63,10 +63,7 @@ struct Session {
     room: Sender<()>,
     /// The revision that the agent was told last; first, the one that it came with.
     told: u64,
-    /// What the agent said it holds, until its first delta was made.
-    held: Option<HashMap<String, u64>>,
-    /// What changed since the last delta.
-    pending: Effects,
+    telling: Telling,
     questions: VecDeque<Question>,
     asked: HashMap<u64, oneshot::Sender<Answer>>,
 }
@@ -102,8 +99,7 @@ impl Sessions {
             id,
             room,
             told: hello.revision,
-            held: Some(held),
-            pending: Effects::default(),
+            telling: Telling::to(held),
             questions: VecDeque::new(),
             asked: HashMap::new(),
         };
@@ -151,8 +147,14 @@ impl Sessions {
             let node = self.nodes.entry(name.clone()).or_default();
             node.touched(now);
             if let Some(session) = &mut node.session {
-                session.pending.local.entry(name.clone()).or_default().extend(keys.iter().cloned());
+                session.telling.pending().local.entry(name.clone()).or_default().extend(keys.iter().cloned());
                 session.ask_for_room();
+            }
+        }
+        if effects.released {
+            for node in self.nodes.values_mut() {
+                node.touched(now);
+                node.session.iter().for_each(Session::ask_for_room);
             }
         }
         if effects.shared.is_empty() {
@@ -165,7 +167,7 @@ impl Sessions {
             for (key, shared) in mine {
                 is_touched = true;
                 let Some(session) = &mut node.session else { break };
-                let pending = session.pending.shared.entry(key.clone()).or_insert_with(|| shared.clone());
+                let pending = session.telling.pending().shared.entry(key.clone()).or_insert_with(|| shared.clone());
                 pending.after.clone_from(&shared.after);
             }
             if is_touched {
@@ -198,18 +200,7 @@ impl Sessions {
             session.ask_for_room();
             return Some(ControllerMessage { message: Some(Message::Question(question)) });
         }
-        let delta = match session.held.take() {
-            Some(held) => {
-                let Some(delta) = first_delta(&held, name, network) else {
-                    // The node is not in the cluster yet: what the agent holds stays in force.
-                    session.held = Some(held);
-                    return None;
-                };
-                session.pending = Effects::default();
-                delta
-            }
-            None => network.node_delta(&std::mem::take(&mut session.pending), name),
-        };
+        let delta = session.telling.delta(name, network)?;
         // What changed there and back leaves nothing to set, but the raised revision is owed an ack.
         if delta.is_empty() && node.wanted <= session.told {
             return None;
@@ -336,13 +327,4 @@ impl Session {
         // Full: it was asked for already. Closed: the stream has ended, and an event that says so is on its way.
         let _ = self.room.try_send(());
     }
-}
-
-/// What brings an agent that holds something to the node's state; `None` where the node is not in the cluster.
-fn first_delta(held: &HashMap<String, u64>, node: &str, network: &Network) -> Option<logical::NodeDelta> {
-    let view = network.node_view(node)?;
-    let removed = held.keys().filter(|key| !view.contains_key(*key)).cloned().collect();
-    let is_new = |key: &String, digest: u64| held.get(key) != Some(&digest);
-    let set = view.into_iter().filter(|(key, object)| is_new(key, object.digest)).map(|(_, object)| object).collect();
-    Some(logical::NodeDelta { set, removed })
 }

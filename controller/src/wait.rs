@@ -43,6 +43,11 @@ impl Waits {
         self.all.insert(wait.ticket, Waiting { since: Instant::now(), owed });
     }
 
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
     /// A node has confirmed all up to a revision.
     pub fn realized(&mut self, node: &Name, revision: u64) {
         for waiting in self.all.values_mut() {

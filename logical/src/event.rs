@@ -27,6 +27,14 @@ pub enum Event {
         /// As the agent sent it: the whole truth, or a change.
         ports: api::node::Ports,
     },
+    /// An agent says with which objects it comes (`Hello.held`): another replica may have told it others. Its ports are
+    /// reported before.
+    Greeted {
+        /// The node.
+        node: Name,
+        /// Digests of what it holds, by key.
+        held: std::collections::HashMap<String, u64>,
+    },
     /// The agent's stream is gone: what is plugged in on its node from now on is not known here, so nothing that lived on
     /// it is given away until it reports again.
     AgentLost {
@@ -65,13 +73,15 @@ pub struct Effects {
     pub notices: Vec<Notice>,
     /// What goes on only when nodes have confirmed these effects.
     pub waits: Vec<Wait>,
+    /// Nodes may be told policy again: see [`Network::withholds_policy`](crate::Network::withholds_policy).
+    pub released: bool,
 }
 
 impl Effects {
     /// Nothing changed.
     pub fn is_empty(&self) -> bool {
         let told = self.local.is_empty() && self.shared.is_empty() && self.notices.is_empty();
-        told && self.writes.is_empty() && self.waits.is_empty()
+        told && self.writes.is_empty() && self.waits.is_empty() && !self.released
     }
 }
 

@@ -89,6 +89,11 @@ impl Identities {
         self.all.get(&id).map_or(0, |identity| self.numbers.get(&identity.key))
     }
 
+    /// A number that no identity has, nor any of these; a function of the text, as far as it is free.
+    pub fn spare(&self, text: &str, taken: &BTreeSet<u32>) -> u32 {
+        self.numbers.spare(text, taken)
+    }
+
     /// Gives numbers to those that are new; returns those whose number may be another than before.
     pub fn settle_numbers(&mut self) -> Vec<IdentityId> {
         self.numbers.settle().iter().filter_map(|key| self.ids.get(key).copied()).collect()

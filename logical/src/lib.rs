@@ -20,6 +20,7 @@ mod book;
 mod digest;
 pub mod event;
 pub mod fact;
+mod handover;
 mod identity;
 mod moves;
 pub mod network;
@@ -36,6 +37,7 @@ mod services;
 mod span;
 mod statics;
 mod subnets;
+mod telling;
 mod time;
 mod view;
 mod want;
@@ -47,6 +49,7 @@ pub use fact::{
 };
 pub use network::Network;
 pub use problem::Problem;
+pub use telling::Telling;
 
 /// Milliseconds since the Unix epoch, as the caller's clock says.
 pub type Millis = u64;

@@ -92,7 +92,8 @@ struct Gate {
 }
 
 impl Moves {
-    fn ticket(&mut self) -> Ticket {
+    /// One that nobody had before.
+    pub fn ticket(&mut self) -> Ticket {
         self.last += 1;
         self.last
     }
@@ -205,6 +206,11 @@ impl Moves {
         let is_of = |pod: &Name| self.worn.get(pod).is_some_and(|worn| worn.ticket == Some(ticket));
         let replaced = self.enforcing.remove(&ticket).map(|enforcing| enforcing.replaced).unwrap_or_default();
         Confirmed { made, broken: broken.into_iter().filter(is_of).collect(), replaced }
+    }
+
+    /// Pods that others know by identities of before.
+    pub fn wearing(&self) -> Vec<Name> {
+        self.worn.keys().cloned().collect()
     }
 
     /// A pod needs no identity of before any longer.

@@ -4,6 +4,7 @@
 //! things depend on each other (`settle`). What is not marked is not looked at.
 
 mod blocks;
+mod handover;
 mod ingest;
 mod inspect;
 mod moves;
@@ -24,6 +25,7 @@ use crate::assign::{Add, Claims};
 use crate::book::Book;
 use crate::event::{Change, Effects, Event, NodeDelta, Notice, Role, Write};
 use crate::fact::{Kind, Namespace, Node, ObjectKey};
+use crate::handover::Handover;
 use crate::identity::Identities;
 use crate::moves::Moves;
 use crate::pods::Pods;
@@ -58,6 +60,7 @@ pub struct Network {
     identities: Identities,
     policies: Policies,
     moves: Moves,
+    handover: Handover,
     effective: BTreeMap<Name, Effective>,
     release: Release,
     /// Pods that wait for addresses, by subnet.
@@ -98,6 +101,7 @@ impl Network {
             ports: Ports::default(),
             policies: Policies::default(),
             moves: Moves::default(),
+            handover: Handover::default(),
             services: Services::new(&config.services),
             identities: Identities::new(config.encapsulation),
             effective: BTreeMap::new(),
@@ -162,7 +166,13 @@ impl Network {
 
     /// When time alone will change something: the caller sends a [`Event::Tick`] then at the latest.
     pub fn next_tick(&self) -> Option<Millis> {
-        self.release.next().into_iter().chain(self.block_timers.next()).chain(self.moves.due()).min()
+        self.release
+            .next()
+            .into_iter()
+            .chain(self.block_timers.next())
+            .chain(self.moves.due())
+            .chain(self.handover.due())
+            .min()
     }
 
     /// Names of the nodes of the cluster.

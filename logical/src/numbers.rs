@@ -67,6 +67,15 @@ impl Numbers {
         self.displaced.get(key).copied().unwrap_or_else(|| self.hash(key, 0))
     }
 
+    /// A number that no key has, nor any of these, made of a text.
+    pub fn spare(&self, text: &str, taken: &BTreeSet<u32>) -> u32 {
+        let is_free = |number: &u32| {
+            let has_key = self.by_first.contains_key(number) || self.displaced.values().any(|other| other == number);
+            !has_key && !taken.contains(number)
+        };
+        (0..).map(|salt| self.hash(text, salt)).find(is_free).expect("numbers are left")
+    }
+
     /// Gives numbers to the keys that meet others; returns the keys whose number may be another than before.
     pub fn settle(&mut self) -> Vec<Name> {
         if !std::mem::take(&mut self.stale) {

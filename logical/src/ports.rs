@@ -26,6 +26,8 @@ struct NodePorts {
 struct Port {
     uid: Box<str>,
     addresses: Vec<IpAddr>,
+    /// Said when the agent came; 0 of what came later.
+    identity: u32,
 }
 
 impl Ports {
@@ -89,9 +91,20 @@ impl Ports {
         self.nodes.get(node).is_some_and(|held| held.known)
     }
 
+    /// The agent of any node is there.
+    pub fn is_any_known(&self) -> bool {
+        self.nodes.values().any(|held| held.known)
+    }
+
     /// A port of the node has this address.
     pub fn has_address(&self, node: &str, address: IpAddr) -> bool {
         self.nodes.get(node).is_some_and(|held| held.addresses.contains_key(&address))
+    }
+
+    /// UIDs of the pods whose ports exist on a node, with the identities that these bore when the agent came; 0: not said.
+    pub fn of_node(&self, node: &str) -> impl Iterator<Item = (Box<str>, u32)> {
+        let ports = self.nodes.get(node).into_iter().flat_map(|held| held.ports.values());
+        ports.map(|port| (port.uid.clone(), port.identity))
     }
 
     /// A port of the pod exists on the node.
@@ -111,6 +124,7 @@ impl Port {
         Port {
             uid: port.uid.as_str().into(),
             addresses: port.addresses.iter().filter_map(|text| read::address(text)).collect(),
+            identity: port.identity,
         }
     }
 }

@@ -79,6 +79,14 @@ impl Views {
         self.local.get(node).is_some_and(|objects| objects.contains_key(key))
     }
 
+    /// The identity that a node has been told of a pod; `None`: it does not know the pod.
+    pub fn identity_of(&self, node: &str, pod: &str) -> Option<u32> {
+        match self.local.get(node)?.get(&pod_key(pod))?.kind.as_ref()? {
+            Kind::Pod(pod) if pod.problem.is_none() => Some(pod.identity),
+            _ => None,
+        }
+    }
+
     /// Sets or removes what all nodes have, but the home where there is one.
     pub fn set_shared(&mut self, effects: &mut Effects, key: String, kind: Option<(Kind, Option<Name>)>) {
         let new = kind.map(|(kind, home)| (object(key.clone(), kind), home));

@@ -103,6 +103,7 @@ impl PodPort {
             uid: self.pod.uid.clone().unwrap_or_default(),
             container_id: self.attachment.container_id.clone(),
             addresses: self.addresses.iter().map(IpAddr::to_string).collect(),
+            identity: 0,
         }
     }
 }

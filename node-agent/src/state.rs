@@ -49,7 +49,8 @@ impl Body {
                 | Kind::Peers(_)
                 | Kind::Address(_)
                 | Kind::Service(_)
-                | Kind::EndpointSlice(_),
+                | Kind::EndpointSlice(_)
+                | Kind::Alias(_),
             ) => Body::Packed(bytes.into_boxed_slice()),
         }
     }

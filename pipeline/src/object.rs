@@ -9,7 +9,7 @@ pub use service::{
     Condition, Endpoint, Place, Protocol, Service, ServicePort, Slice, SlicePort, Target, service_subject,
 };
 
-pub use policy::{Address, Block, Direction, Identity, Isolation, Peers, Rule, identity_subject};
+pub use policy::{Address, Alias, Block, Direction, Identity, Isolation, Peers, Rule, identity_subject};
 
 use crate::cookie::{Kind, Subject};
 use api::node::{self, Problem, object};
@@ -162,6 +162,8 @@ pub enum Fact {
     Service(Arc<Service>),
     /// Endpoints of a Service.
     Slice(Arc<Slice>),
+    /// An identity that counts as another.
+    Alias(Alias),
     /// A pod that the controller could not give what it needs, or a kind that this build does not know: no flows.
     Nothing,
 }
@@ -211,6 +213,7 @@ impl Fact {
             Some(object::Kind::Address(a)) => policy::address(a).map(Box::new).map(Fact::Address),
             Some(object::Kind::Service(s)) => service::service(s, &object.key).map(Arc::new).map(Fact::Service),
             Some(object::Kind::EndpointSlice(s)) => service::slice(s, &object.key).map(Arc::new).map(Fact::Slice),
+            Some(object::Kind::Alias(a)) => policy::alias(a, &object.key).map(Fact::Alias),
             Some(object::Kind::Pod(_)) | None => Ok(Fact::Nothing),
         };
         fact.map_err(|fault| Problem {
@@ -232,6 +235,7 @@ impl Fact {
             Fact::Identity(identity) => Some(identity.subject()),
             Fact::Rule(rule) => Some(rule.subject()),
             Fact::Address(address) => Some(address.subject()),
+            Fact::Alias(alias) => Some(alias.subject()),
         }
     }
 }

@@ -8,6 +8,7 @@
 //! Everything only admits; what no rule admits of an isolated identity is refused by a flow of that identity alone. So
 //! objects may come in any order: a rule whose peers are not there yet admits nobody.
 
+mod aliases;
 mod pages;
 mod ports;
 mod prefix;
@@ -21,7 +22,8 @@ pub use stage::{Clause, Dimension, Stage};
 
 use crate::cookie::Subject;
 use crate::flow::Draft;
-use crate::object::{Direction, Fact, Identity, Isolation, Peers, Rule, identity_subject};
+use crate::object::{Alias, Direction, Fact, Identity, Isolation, Peers, Rule, identity_subject};
+use aliases::Aliases;
 use api::node::Problem;
 use pages::{LAST, MOST, page};
 use side::Side;
@@ -51,6 +53,7 @@ pub struct Policy {
     peers: BTreeMap<Arc<str>, Arc<Peers>>,
     /// Names of the peers that an identity is in.
     members: BTreeMap<u32, BTreeSet<Arc<str>>>,
+    aliases: Aliases,
     ingress: Side,
     egress: Side,
     /// Keys whose flows have to be made again.
@@ -70,6 +73,7 @@ impl Policy {
             }
             (Some(Fact::Rule(_)), _) | (_, Some(Fact::Rule(_))) => self.replace_rule(rule(old), rule(new)),
             (Some(Fact::Peers(_)), _) | (_, Some(Fact::Peers(_))) => self.replace_peers(peers(old), peers(new)),
+            (Some(Fact::Alias(_)), _) | (_, Some(Fact::Alias(_))) => self.replace_alias(alias(old), alias(new)),
             _ => {}
         }
     }
@@ -81,7 +85,8 @@ impl Policy {
 
     /// The flows of what has been marked since the last time; none where there is nothing left to say.
     pub fn flush(&mut self) -> Vec<(Key, Vec<Draft>)> {
-        let mut dirty = std::mem::take(&mut self.dirty);
+        let dirty = std::mem::take(&mut self.dirty);
+        let mut dirty: BTreeSet<Key> = dirty.into_iter().flat_map(|key| self.family(key)).collect();
         for direction in Direction::BOTH {
             let before = self.side(direction).pages.count();
             for &key in dirty.iter().filter(|key| key.direction() == direction) {
@@ -95,6 +100,16 @@ impl Policy {
         dirty.into_iter().map(|key| (key, self.make(key))).collect()
     }
 
+    /// A key, and those of the identities that count as its own.
+    fn family(&self, key: Key) -> Vec<Key> {
+        let of = |identity| self.aliases.family(identity).into_iter();
+        match key {
+            Key::Target(direction, identity) => of(identity).map(|other| Key::Target(direction, other)).collect(),
+            Key::Peer(direction, identity) => of(identity).map(|other| Key::Peer(direction, other)).collect(),
+            Key::Region(..) | Key::Ports(..) | Key::Prefix(..) => vec![key],
+        }
+    }
+
     fn make(&mut self, key: Key) -> Vec<Draft> {
         let (drafts, fits) = self.drafts(key);
         set(&mut self.known, key, !drafts.is_empty());
@@ -104,7 +119,18 @@ impl Policy {
 
     /// What isolates an identity of this node.
     pub fn isolation(&self, direction: Direction, identity: u32) -> Option<&Isolation> {
-        self.identities.get(&identity)?.isolation(direction)
+        self.identities.get(&self.aliases.origin(identity))?.isolation(direction)
+    }
+
+    /// What holds for an identity that counts as another.
+    pub(crate) fn counted(&self, alias: &Alias) -> Option<Identity> {
+        let origin = self.identities.get(&self.aliases.origin(alias.number))?;
+        Some(Identity { number: alias.number, ..origin.clone() })
+    }
+
+    /// Identities that count as another, beside itself.
+    pub(crate) fn aliases(&self, identity: u32) -> impl Iterator<Item = u32> {
+        self.aliases.family(identity).into_iter().filter(move |other| *other != identity)
     }
 
     /// The rule with a number.
@@ -245,6 +271,14 @@ impl Policy {
         }
     }
 
+    fn replace_alias(&mut self, old: Option<&Alias>, new: Option<&Alias>) {
+        let Some(number) = old.or(new).map(|alias| alias.number) else { return };
+        self.aliases.set(number, new.map(|alias| alias.stands_for));
+        // Those that count as it follow when these are made again.
+        let keys = |direction| [Key::Target(direction, number), Key::Peer(direction, number)];
+        self.dirty.extend(Direction::BOTH.into_iter().flat_map(keys));
+    }
+
     /// The rules that the flow of a key has to name, ascending.
     fn clauses(&self, key: &Key) -> Vec<Clause> {
         let side = self.side(key.direction());
@@ -257,7 +291,10 @@ impl Policy {
                 (isolation.into_iter().flat_map(|i| &i.rules).copied().collect(), Dimension::Target)
             }
             Key::Target(..) | Key::Prefix(..) => return Vec::new(),
-            Key::Peer(_, identity) => (users(&mut self.members.get(identity).into_iter().flatten()), Dimension::Peer),
+            Key::Peer(_, identity) => {
+                let names = self.members.get(&self.aliases.origin(*identity));
+                (users(&mut names.into_iter().flatten()), Dimension::Peer)
+            }
             Key::Region(_, region) => {
                 let class = side.regions.class(*region);
                 (users(&mut class.into_iter().flat_map(|class| class.iter())), Dimension::Peer)
@@ -353,6 +390,10 @@ fn identity(fact: Option<&Fact>) -> Option<&Identity> {
 
 fn rule(fact: Option<&Fact>) -> Option<&Arc<Rule>> {
     fact.and_then(|fact| if let Fact::Rule(rule) = fact { Some(rule) } else { None })
+}
+
+fn alias(fact: Option<&Fact>) -> Option<&Alias> {
+    fact.and_then(|fact| if let Fact::Alias(alias) = fact { Some(alias) } else { None })
 }
 
 fn peers(fact: Option<&Fact>) -> Option<&Arc<Peers>> {

@@ -9,14 +9,14 @@ use crate::cookie::{Cookie, Subject};
 use crate::diff::{self, Changes, GroupThere};
 use crate::explain::{self, Directory};
 use crate::local::Local;
-use crate::object::{Direction, Fact, Protocol, Target};
+use crate::object::{Direction, Fact, Identity, Protocol, Target};
 use crate::plan::{Before, Plan};
 use crate::policy::{Policy, Stage};
 use crate::service::{self, Services};
 use crate::tables::{self, Ground, service_affinity, service_endpoint};
 use crate::{flow::Draft, punt};
 use api::inspect::CookieMeaning;
-use api::node::{Object, Problem};
+use api::node::{Key, Object, Problem};
 use rust_openflow::ct_flush::CtFlush;
 use rust_openflow::{Action, Flow, FlowStats, Group, Meter};
 use std::collections::{BTreeMap, BTreeSet};
@@ -261,6 +261,7 @@ impl Realizer {
             let stands = |(_, fact): &(&String, &Fact)| appeared || matches!(fact, Fact::Subnet(_));
             keys.extend(self.facts.iter().filter(stands).map(|(key, _)| key.clone()));
         }
+        keys.extend(self.aliases_of(&keys));
         for key in &keys {
             self.realize(key, &mut before);
         }
@@ -300,6 +301,16 @@ impl Realizer {
         Some(Ground { config: (**config).clone(), gateway, tunnel, mtu })
     }
 
+    /// Keys of the identities that count as what these keys name.
+    fn aliases_of(&self, keys: &BTreeSet<String>) -> Vec<String> {
+        let number = |key: &String| match Key::parse(key)? {
+            Key::Identity { number } | Key::Alias { number } => Some(number),
+            _ => None,
+        };
+        let aliases = keys.iter().filter_map(number).flat_map(|number| self.policy.aliases(number));
+        aliases.map(|number| Key::Alias { number }.to_string()).collect()
+    }
+
     fn stand(&mut self, before: &mut Before) {
         self.plan.put(NODE, flows(tables::base(self.ground.as_ref())), before);
     }
@@ -309,6 +320,10 @@ impl Realizer {
             return; // they are made together
         }
         let wanted = match (&self.ground, self.facts.get(key)) {
+            (Some(_), Some(Fact::Alias(alias))) => match self.policy.counted(alias) {
+                Some(identity) => flows(identity_flows(&identity)),
+                None => Vec::new(),
+            },
             (Some(ground), Some(fact)) => flows(contribution(fact, ground, self.local.ports.get(key).copied())),
             _ => Vec::new(),
         };
@@ -344,7 +359,9 @@ impl Realizer {
 fn contribution(fact: &Fact, ground: &Ground, port: Option<u32>) -> Vec<Draft> {
     let gateway = ground.config.gateway_mac;
     match fact {
-        Fact::Config(_) | Fact::Peers(_) | Fact::Service(_) | Fact::Slice(_) | Fact::Nothing => Vec::new(),
+        Fact::Config(_) | Fact::Peers(_) | Fact::Service(_) | Fact::Slice(_) | Fact::Alias(_) | Fact::Nothing => {
+            Vec::new()
+        }
         Fact::Peer(peer) => [tables::spoof_guard::peer(peer), tables::route::peer(peer)].concat(),
         Fact::Route(route) => tables::route::route(route),
         Fact::Subnet(subnet) => [
@@ -355,9 +372,7 @@ fn contribution(fact: &Fact, ground: &Ground, port: Option<u32>) -> Vec<Draft> {
             tables::route::subnet(subnet, gateway),
         ]
         .concat(),
-        Fact::Identity(identity) => {
-            [tables::egress_target::identity(identity), tables::ingress_target::identity(identity)].concat()
-        }
+        Fact::Identity(identity) => identity_flows(identity),
         Fact::Rule(rule) if rule.is_unrestricted() => Vec::new(),
         Fact::Rule(rule) => Stage::of(rule.direction).admitted(rule).into(),
         Fact::Address(address) => tables::destination_identity::address(address),
@@ -372,6 +387,10 @@ fn contribution(fact: &Fact, ground: &Ground, port: Option<u32>) -> Vec<Draft> {
             .concat()
         }),
     }
+}
+
+fn identity_flows(identity: &Identity) -> Vec<Draft> {
+    [tables::egress_target::identity(identity), tables::ingress_target::identity(identity)].concat()
 }
 
 fn flows(drafts: Vec<Draft>) -> Vec<Flow> {

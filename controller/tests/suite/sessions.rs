@@ -26,6 +26,7 @@ fn port(name: &str, uid: &str) -> Port {
         uid: uid.to_owned(),
         container_id: format!("c-{uid}"),
         addresses: Vec::new(),
+        identity: 0,
     }
 }
 

@@ -20,9 +20,14 @@ impl Network {
             Event::Stored(fact) => self.upsert(fact, effects),
             Event::Delete(key) => self.delete(&key, effects),
             Event::PortsReported { node, ports } => self.ports_reported(&node, &ports),
+            Event::Greeted { node, held } => self.greeted(node, held),
             Event::AgentLost { node } => {
                 if self.ports.lost(&node) {
                     self.dirty.entries.extend(self.release.of_node(&node));
+                }
+                if !self.ports.is_any_known() {
+                    // All may come back from another replica that has served them meanwhile.
+                    self.handover.begin_again();
                 }
             }
             Event::Confirmed(ticket) => self.confirmed(ticket, effects),

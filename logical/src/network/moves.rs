@@ -94,6 +94,7 @@ impl Network {
     }
 
     pub(super) fn confirmed(&mut self, ticket: Ticket, effects: &mut Effects) {
+        self.handover.confirm(ticket);
         let confirmed = self.moves.confirm(ticket);
         for id in confirmed.made.ids {
             self.dirty.shown.extend(self.identities.get(id).into_iter().flat_map(|identity| &identity.pods).cloned());

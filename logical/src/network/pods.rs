@@ -178,7 +178,10 @@ impl Network {
             None => self.connected(id, state),
         };
         let connected = kind.is_some() && problem.is_none();
-        if connected && let Some(wanted) = state.place.as_ref().map(|place| place.identity) {
+        if connected
+            && !self.handover.is_active()
+            && let Some(wanted) = state.place.as_ref().map(|place| place.identity)
+        {
             let shown = self.moves.shown(id, wanted).expect("a pod without identity is not connected");
             self.moves.show(id, shown, wanted);
         }
@@ -199,6 +202,7 @@ impl Network {
     /// `None` also for a pod whose identity nodes have not confirmed yet.
     fn connected(&self, id: &Name, state: &PodState) -> Option<Kind> {
         let identity = match &state.place {
+            _ if self.handover.is_active() => self.handed_over(id, state)?,
             Some(place) => self.identities.number(self.moves.shown(id, place.identity)?),
             None => 0,
         };

@@ -43,6 +43,15 @@ pub(super) struct Dirty {
 
 impl Network {
     pub(super) fn settle(&mut self, effects: &mut Effects) {
+        let was_active = self.handover.is_active();
+        self.settle_once(effects);
+        if was_active && !self.handover.is_active() {
+            // What has waited for its end.
+            self.settle_once(effects);
+        }
+    }
+
+    fn settle_once(&mut self, effects: &mut Effects) {
         self.settle_subnets(effects);
         for node in std::mem::take(&mut self.dirty.nodes) {
             self.show_node(&node, effects);
@@ -58,9 +67,11 @@ impl Network {
             self.assign(&subnet);
         }
         let replaced = self.settle_policies(effects);
-        let shown = std::mem::take(&mut self.dirty.shown);
+        let mut shown = std::mem::take(&mut self.dirty.shown);
         self.publish(&shown, effects);
         self.show_policies(effects);
+        self.hand_over(effects);
+        shown.append(&mut self.dirty.shown);
         self.await_rules(effects);
         for pod in &shown {
             self.show_pod(pod, effects);

@@ -104,6 +104,7 @@ impl Cluster {
             uid: pod.uid.clone(),
             container_id: format!("container-{}", pod.uid),
             addresses: pod.addresses,
+            identity: pod.identity,
         };
         self.ports.entry(node.clone()).or_default().insert(pod.uid, port);
         self.report(&node);

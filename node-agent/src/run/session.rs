@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use api::node::{Ack, AgentMessage, Answer, Delta, Hello, PROTOCOL, Port, Ports, Problem, agent_message::Message};
+use api::node::{Ack, AgentMessage, Answer, Delta, Hello, PROTOCOL, Pod, Port, Ports, Problem, agent_message::Message};
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
@@ -88,13 +88,18 @@ impl Agent {
     fn greet(&mut self) {
         let ports: BTreeMap<Attachment, Port> =
             self.pods.existing().map(|(attachment, port)| (attachment.clone(), port.report())).collect();
+        let bears = |port: &Port| {
+            let pod = self.state.pod(&port.namespace, &port.name);
+            let same = |pod: &&Pod| port.uid.is_empty() || pod.uid == port.uid;
+            Port { identity: pod.filter(same).map_or(0, |pod| pod.identity), ..port.clone() }
+        };
         let hello = Hello {
             node: self.options.node.clone(),
             protocol: PROTOCOL,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             revision: self.state.revision,
             held: self.state.held(),
-            ports: Some(Ports { complete: true, ports: ports.values().cloned().collect(), gone: Vec::new() }),
+            ports: Some(Ports { complete: true, ports: ports.values().map(bears).collect(), gone: Vec::new() }),
         };
         self.session.say(Message::Hello(hello));
         self.session.told_ports = ports;

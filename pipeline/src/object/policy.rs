@@ -103,6 +103,22 @@ pub struct Address {
     pub identity: u32,
 }
 
+/// `alias/NUMBER`: an identity that counts as another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Alias {
+    /// Its number.
+    pub number: u32,
+    /// What it counts as.
+    pub stands_for: u32,
+}
+
+impl Alias {
+    /// What its flows are for.
+    pub fn subject(&self) -> Subject {
+        identity_subject(self.number)
+    }
+}
+
 impl Identity {
     /// What isolates in a direction.
     pub fn isolation(&self, direction: Direction) -> Option<&Isolation> {
@@ -192,6 +208,11 @@ pub(super) fn peers(p: &node::Peers, key: &str) -> Result<Peers, Fault> {
 pub(super) fn address(a: &node::Address) -> Result<Address, Fault> {
     let address = addresses(std::slice::from_ref(&a.address))?.remove(0);
     Ok(Address { network: a.network.clone(), vni: vni(a.vni)?, address, identity: a.identity })
+}
+
+pub(super) fn alias(a: &node::Alias, key: &str) -> Result<Alias, Fault> {
+    named(key, "alias", a.number)?;
+    Ok(Alias { number: a.number, stands_for: a.stands_for })
 }
 
 /// A number is not 0, and the one that the key says, so that no two objects have the same.

@@ -56,6 +56,11 @@ pub fn address(address: &str, identity: u32) -> Object {
     object(format!("address/default/{address}"), Kind::Address(value))
 }
 
+/// An identity that counts as another.
+pub fn alias(number: u32, stands_for: u32) -> Object {
+    object(format!("alias/{number}"), Kind::Alias(node::Alias { number, stands_for }))
+}
+
 /// One of everything.
 pub fn sample() -> Vec<Object> {
     vec![
@@ -246,4 +251,33 @@ fn a_policy_is_found_by_its_name_and_a_refusal_says_who_isolates() {
     assert_eq!((admitted.kind.as_str(), &admitted.object[..6]), ("Policy", "shop/p"));
     let refused = realizer.explain(flow("Isolated")).expect("ours");
     assert!(refused.sentence.ends_with("Isolated by shop/isolates."), "{}", refused.sentence);
+}
+
+/// What flows say of an identity, its number and their cookies taken out; addresses are no alias's.
+fn said_of(realizer: &Realizer, number: u32) -> Vec<String> {
+    let text = format!("{number:#x}");
+    let said = realizer
+        .flows()
+        .filter(|flow| flow.table != tables::destination_identity::TABLE.id && flow.to_string().contains(&text))
+        .map(|flow| {
+            let flow = Flow { cookie: 0, ..flow.clone() };
+            flow.to_string().replace(&text, "IT")
+        });
+    said.collect()
+}
+
+#[test]
+fn an_alias_is_judged_and_named_as_what_it_stands_for() {
+    let mut realizer = configured(sample());
+    for number in [261, 262] {
+        let own = said_of(&realizer, number);
+        assert!(own.len() > 3, "{own:?}");
+        realizer.apply([alias(900, number), alias(901, 900)], []);
+        assert_eq!(said_of(&realizer, 900), own);
+        assert_eq!(said_of(&realizer, 901), own);
+        assert_eq!(said_of(&realizer, number), own);
+    }
+    let before = realizer.flow_count();
+    realizer.apply([], ["alias/901".to_owned()]);
+    assert!(said_of(&realizer, 901).is_empty() && realizer.flow_count() < before);
 }

@@ -240,6 +240,10 @@ fn alphabet() -> Vec<Object> {
         policy::peers("far", &[300], &[("10.0.0.0/8", &["10.0.0.0/9"]), ("fd00::/8", &["fd00::/8"])]),
         policy::peers("web", &[], &[("0.0.0.0/0", &[])]),
         policy::address("10.10.1.7", 301),
+        policy::alias(900, 262),
+        policy::alias(900, 301),
+        policy::alias(901, 900),
+        policy::alias(901, 261),
         Object { key: "rule/later".into(), digest: 1, kind: None },
         object("pod/shop/b", Body::Pod(node::Pod::default())),
     ]);

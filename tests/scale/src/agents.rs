@@ -191,13 +191,16 @@ impl Agent {
 
 /// The port of a pod that can be plugged in.
 fn port(object: &Object) -> Option<(String, Port)> {
-    let Some(Kind::Pod(Pod { namespace, name, uid, addresses, problem: None, .. })) = &object.kind else { return None };
+    let Some(Kind::Pod(Pod { namespace, name, uid, addresses, identity, problem: None, .. })) = &object.kind else {
+        return None;
+    };
     let port = Port {
         namespace: namespace.clone(),
         name: name.clone(),
         uid: uid.clone(),
         container_id: format!("container-of-{uid}"),
         addresses: addresses.clone(),
+        identity: *identity,
     };
     Some((object.key.clone(), port))
 }

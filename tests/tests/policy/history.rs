@@ -1,10 +1,13 @@
 //! Random clusters and edits of them, from a seed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
+use std::sync::Arc;
+
+use api::node::{Object, Port, Ports, object::Kind};
 
 use k8s_openapi::api::core::v1::{Namespace, Pod};
-use logical::{Effects, Event, Name, Network, ObjectKey, Wait};
+use logical::{Effects, Event, Name, Network, ObjectKey, Telling, Wait};
 use reference::{Cluster, Endpoint, Packet};
 use serde_json::{Value, json};
 
@@ -14,11 +17,17 @@ use crate::cluster::{Told, facts, network_over, views};
 pub struct History {
     pub cluster: Cluster,
     pub told: Told,
+    encapsulation: &'static str,
     network: Network,
     random: Random,
     /// What nodes have still to hear, and what waits for them.
     unheard: BTreeMap<Name, Effects>,
     waits: Vec<Wait>,
+    /// What agents are told by a replica that has taken over.
+    tellings: BTreeMap<Name, Telling>,
+    /// Agents that have not found it yet.
+    greeting: Vec<Name>,
+    taken_over: bool,
 }
 
 /// SplitMix64 (Steele, Lea, Flood).
@@ -53,15 +62,19 @@ impl History {
     }
 
     /// A history of a cluster with this encapsulation.
-    pub fn over(encapsulation: &str, seed: u64) -> History {
+    pub fn over(encapsulation: &'static str, seed: u64) -> History {
         let cluster = Cluster { nodes: reference::cases::cluster().nodes, ..Cluster::default() };
         let mut history = History {
             cluster,
             told: Told { views: Default::default() },
+            encapsulation,
             network: network_over(encapsulation),
             random: Random(seed),
             unheard: BTreeMap::new(),
             waits: Vec::new(),
+            tellings: BTreeMap::new(),
+            greeting: Vec::new(),
+            taken_over: false,
         };
         history.cluster.namespaces = NAMESPACES.iter().map(|name| history.random.namespace(name)).collect();
         for number in 0..9 {
@@ -134,7 +147,10 @@ impl History {
     }
 
     fn tell(&mut self, node: &Name, effects: &Effects) {
-        let delta = self.network.node_delta(effects, node);
+        let delta = match self.tellings.get_mut(node) {
+            Some(telling) => telling.delta(node, &self.network).expect("the node is in the cluster"),
+            None => self.network.node_delta(effects, node),
+        };
         let view = self.told.views.entry(node.to_string()).or_default();
         delta.removed.iter().for_each(|key| drop(view.remove(key)));
         view.extend(delta.set.into_iter().map(|object| (object.key.clone(), object)));
@@ -148,6 +164,12 @@ impl History {
     /// One edit of policies or labels, of which nobody has heard yet.
     pub fn edit_staged(&mut self) {
         let before = self.cluster.clone();
+        self.edit_once_staged();
+        let effects = self.hear(&before);
+        self.note(effects);
+    }
+
+    fn edit_once_staged(&mut self) {
         match self.random.below(4) {
             0 => {
                 let number = self.random.below(self.cluster.pods.len().max(1));
@@ -176,8 +198,6 @@ impl History {
                 }
             }
         }
-        let effects = self.hear(&before);
-        self.note(effects);
     }
 
     /// For the message of a failure: what the last edit was, and what everybody has been told by now.
@@ -206,7 +226,71 @@ impl History {
         lines.join("\n")
     }
 
+    /// Edits of policies and labels while no controller runs; then another one starts, of which agents hear one after the other.
+    pub fn take_over(&mut self) {
+        for _ in 0..1 + self.random.below(3) {
+            self.edit_once_staged();
+        }
+        self.network = network_over(self.encapsulation);
+        (self.unheard, self.waits) = (BTreeMap::new(), Vec::new());
+        self.network.apply_all(facts(&self.cluster).into_iter().map(Event::Upsert));
+        self.network.stage();
+        self.tellings.clear();
+        self.taken_over = true;
+        self.greeting = self.told.views.keys().map(|node| Name::from(node.as_str())).collect();
+    }
+
+    /// Agents die, one or all of them, and have to find the controller again.
+    pub fn kill_agents(&mut self) {
+        let all: Vec<Name> = self.told.views.keys().map(|node| Name::from(node.as_str())).collect();
+        let dead = if self.random.often(5) { all } else { vec![all[self.random.below(all.len())].clone()] };
+        for node in dead.into_iter().filter(|node| self.tellings.remove(node).is_some()).collect::<Vec<_>>() {
+            self.unheard.remove(&node);
+            self.greeting.push(node.clone());
+            let effects = self.network.apply(Event::AgentLost { node });
+            self.note(effects);
+        }
+    }
+
+    /// Something that happens while other things still go on; true where it was an edit.
+    pub fn disturb(&mut self) -> bool {
+        match self.random.below(8) {
+            0 => self.take_over(),
+            1 => self.kill_agents(),
+            2 => self.edit_staged(),
+            _ => return false,
+        }
+        true
+    }
+
+    /// An agent says what it holds, and which identities its ports bear.
+    fn greet(&mut self, node: &Name) {
+        let view = &self.told.views[&**node];
+        let held: HashMap<String, u64> = view.iter().map(|(key, object)| (key.clone(), object.digest)).collect();
+        let port = |object: &Arc<Object>| match object.kind.as_ref()? {
+            Kind::Pod(pod) => Some(Port {
+                namespace: pod.namespace.clone(),
+                name: pod.name.clone(),
+                uid: pod.uid.clone(),
+                container_id: format!("container-{}", pod.uid),
+                addresses: pod.addresses.clone(),
+                identity: pod.identity,
+            }),
+            _ => None,
+        };
+        let ports = Ports { complete: true, ports: view.values().filter_map(port).collect(), gone: Vec::new() };
+        self.tellings.insert(node.clone(), Telling::to(held.clone()));
+        self.unheard.entry(node.clone()).or_default();
+        let greeting =
+            [Event::PortsReported { node: node.clone(), ports }, Event::Greeted { node: node.clone(), held }];
+        let effects = self.network.apply_all(greeting);
+        self.note(effects);
+    }
+
     fn note(&mut self, effects: Effects) {
+        if self.taken_over {
+            return self.note_for_agents(effects);
+        }
         assert!(effects.shared.is_empty(), "edits of these tests change only what nodes have for themselves");
         for (node, keys) in effects.local {
             self.unheard.entry(node.clone()).or_default().local.entry(node).or_default().extend(keys);
@@ -214,11 +298,31 @@ impl History {
         self.waits.extend(effects.waits);
     }
 
+    /// As the controller notes it, of agents that have greeted.
+    fn note_for_agents(&mut self, effects: Effects) {
+        for (node, telling) in &mut self.tellings {
+            let pending = telling.pending();
+            pending
+                .local
+                .entry(node.clone())
+                .or_default()
+                .extend(effects.local.get(node).into_iter().flatten().cloned());
+            for (key, shared) in &effects.shared {
+                pending.shared.entry(key.clone()).or_insert_with(|| shared.clone()).after.clone_from(&shared.after);
+            }
+            if effects.released || !effects.shared.is_empty() || effects.local.contains_key(node) {
+                self.unheard.entry(node.clone()).or_default();
+            }
+        }
+        self.waits.extend(effects.waits);
+    }
+
     /// A node hears all that it has not heard yet, or what has waited for nodes goes on. False: nothing is left to happen.
     pub fn step(&mut self) -> bool {
-        let is_ready = |wait: &Wait| wait.nodes.iter().all(|node| !self.unheard.contains_key(node));
+        let has_heard = |node: &Name| !self.unheard.contains_key(node) && !self.greeting.contains(node);
+        let is_ready = |wait: &Wait| wait.nodes.iter().all(has_heard);
         let ready: Vec<usize> = (0..self.waits.len()).filter(|place| is_ready(&self.waits[*place])).collect();
-        let choices = ready.len() + self.unheard.len();
+        let choices = ready.len() + self.unheard.len() + self.greeting.len();
         if choices == 0 {
             assert!(self.waits.is_empty(), "nobody is left to confirm {:?}", self.waits);
             return false;
@@ -228,6 +332,10 @@ impl History {
                 let wait = self.waits.remove(ready[choice]);
                 let effects = self.network.apply(Event::Confirmed(wait.ticket));
                 self.note(effects);
+            }
+            choice if choice >= ready.len() + self.unheard.len() => {
+                let node = self.greeting.remove(choice - ready.len() - self.unheard.len());
+                self.greet(&node);
             }
             choice => {
                 let node = self.unheard.keys().nth(choice - ready.len()).expect("one of them").clone();

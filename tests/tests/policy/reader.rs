@@ -67,16 +67,25 @@ pub fn ingress(view: &View, identity: u32, far: &Far, what: What) -> Side {
 type BothWays<'a> = (Option<&'a Isolation>, Option<&'a Isolation>);
 
 fn isolation(view: &View, identity: u32) -> Option<BothWays<'_>> {
-    match view.get(&format!("identity/{identity}"))?.kind.as_ref()? {
+    match view.get(&format!("identity/{}", counts_as(view, identity)))?.kind.as_ref()? {
         Kind::Identity(identity) => Some((identity.ingress.as_ref(), identity.egress.as_ref())),
         other => panic!("under the key of an identity: {other:?}"),
     }
 }
 
+/// What an identity stands for, where a node has been told that it does.
+fn counts_as(view: &View, identity: u32) -> u32 {
+    match view.get(&format!("alias/{identity}")).and_then(|object| object.kind.as_ref()) {
+        Some(Kind::Alias(alias)) => counts_as(view, alias.stands_for),
+        _ => identity,
+    }
+}
+
 fn side(view: &View, isolation: Option<&Isolation>, far: &Far, what: What) -> Side {
+    let far = Far { identity: far.identity.map(|identity| counts_as(view, identity)), ..*far };
     let Some(isolation) = isolation else { return Side::Open };
     let rules = isolation.rules.iter().map(|number| rule(view, *number));
-    let admitting = rules.filter(|rule| admits(view, rule, far, what));
+    let admitting = rules.filter(|rule| admits(view, rule, &far, what));
     let admitting: Vec<(String, usize)> =
         admitting.map(|rule| (format!("{}/{}", rule.namespace, rule.policy), rule.index as usize)).collect();
     if admitting.is_empty() { Side::Denied(isolation.policies.clone()) } else { Side::Admitted(admitting) }
