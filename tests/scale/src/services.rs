@@ -6,11 +6,12 @@ mod side;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use controller::source::Object;
 use controller::source::memory::Memory;
 use serde_json::{Value, json};
 
 use self::objects::{ENDPOINTS, filler, node_pods};
-use self::side::{Side, changes, costs, spread};
+use self::side::{Side, changes, cost, costs, spread};
 use super::inside::Inside;
 use super::node::{Monitor, Sandbox, Switch};
 use super::process::{Place, Process};
@@ -56,6 +57,7 @@ pub async fn measure(place: &Place, proxy: &str) -> Result<Value> {
     result["peer_mib"] = json!(peer_mib);
     bench.starts(&mut result).await?;
     bench.peer_starts(&mut result, &peer_node)?;
+    bench.again(&mut result).await?;
     Ok(result)
 }
 
@@ -131,6 +133,23 @@ impl Bench<'_> {
         }
         result["agent_start_s"] = json!(median(&warm));
         result["cold_s"] = json!(median(&cold));
+        Ok(())
+    }
+
+    /// What packets cost with the fewest Services once more: minutes have passed, and what the machine does beside may be another.
+    async fn again(&self, result: &mut Value) -> Result<()> {
+        let [least, most] = [SCALES[0], SCALES[SCALES.len() - 1]];
+        progress(&format!("{least} Services again"));
+        let flows = self.switch.count().await?;
+        for number in least..most {
+            for object in filler(number) {
+                self.memory.delete(Object::new(object)?.key());
+            }
+        }
+        // One that nobody asks is one flow.
+        self.switch.holds(flows - u64::try_from(most - least)?).await?;
+        let again = tokio::task::block_in_place(|| cost(&self.sides[0]))?;
+        result["again"] = json!({"first_us": again.first_us, "echo_us": again.echo_us});
         Ok(())
     }
 

@@ -141,6 +141,15 @@ pub fn costs(sides: &[Side; 2]) -> Result<[Costs; 2]> {
     Ok(figures.map(|[first, echo]| Costs { first_us: median(&first), echo_us: median(&echo) }))
 }
 
+/// What packets cost on one side.
+pub fn cost(side: &Side) -> Result<Costs> {
+    let (mut first, mut echo) = (Vec::new(), Vec::new());
+    for _ in 0..TURNS {
+        side.cost(&mut first, &mut echo)?;
+    }
+    Ok(Costs { first_us: median(&first), echo_us: median(&echo) })
+}
+
 /// How long a change of an endpoint takes on each side.
 pub fn changes(sides: &[Side; 2], apply: impl Fn(Value) -> Result<()>) -> Result<[f64; 2]> {
     let mut figures: [Vec<f64>; 2] = Default::default();
