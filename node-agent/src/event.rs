@@ -3,7 +3,7 @@
 use std::io;
 
 use api::inspect::Answer;
-use pipeline::Tally;
+use pipeline::{Opened, Suspects, Tally};
 use rust_openflow::FlowStats;
 use tokio::sync::oneshot;
 
@@ -57,6 +57,8 @@ pub enum Done {
     Flows(Result<(), String>),
     /// Connections of protocols without an end that the switch tracks, or not.
     Tracked(Result<Vec<Tracked>, String>),
+    /// UDP connections that the switch tracks, or not, to look for these among them.
+    Datagrams(Result<Vec<Opened>, String>, Suspects),
     /// The host was looked at and changed.
     Host(Box<HostReport>),
     /// Whether the switch answers, for somebody who asked for the status.

@@ -213,6 +213,13 @@ impl Handle {
         }
     }
 
+    /// Lets a packet go through the tables, or whatever these actions say, as one of the controller's.
+    pub async fn ask(&self, packet: Vec<u8>, actions: Vec<Action>) {
+        if let Err(error) = self.connection.packet_out(PacketOut::new(packet, actions)).await {
+            debug!("the tables could not be asked: {error}");
+        }
+    }
+
     /// Sends a frame without content through the tunnel: see `run::wake`.
     pub async fn wake(&self, endpoint: IpAddr, tunnel: u32) {
         let mut frame = vec![0; 60];

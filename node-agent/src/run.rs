@@ -16,6 +16,7 @@ mod policy;
 mod rows;
 mod services;
 mod session;
+mod suspects;
 mod wake;
 
 use std::collections::VecDeque;
@@ -68,6 +69,8 @@ struct Agent {
     /// Why the state cannot be kept on disk.
     file_error: Option<String>,
     realizer: Realizer,
+    /// Connections are being looked through for those that have lost their permission.
+    asking: bool,
     database: Client,
     /// The rows of OVSDB; `None` until they have been read.
     have: Option<Have>,
@@ -103,6 +106,7 @@ pub async fn run(options: Run) -> Result<()> {
     let mut agent = Agent {
         known: state.config().is_some(),
         realizer: Realizer::from_scratch(state.objects(), pipeline::Local::default()),
+        asking: false,
         options,
         datapath,
         events,
@@ -178,6 +182,7 @@ impl Agent {
             Done::ReadBack(result) => self.on_read_back(result),
             Done::Flows(result) => self.on_flows_written(result),
             Done::Tracked(result) => self.on_tracked(result),
+            Done::Datagrams(result, suspects) => self.on_datagrams(result, &suspects),
             Done::Host(report) => self.on_host(*report),
             Done::Confirmed(alive, reply) => self.on_confirmed(alive, reply),
             Done::Dumped(result, pod, reply) => self.on_dumped(result, pod, reply),
@@ -193,6 +198,7 @@ impl Agent {
         self.write_rows();
         self.refresh_local();
         self.write_flows();
+        self.look_for_suspects();
         self.wake_tunnels();
         self.finish_pods();
         self.report();

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use pipeline::Opened;
 use pipeline::object::{Protocol, Target};
 
 /// An open connection.
@@ -18,6 +19,28 @@ pub struct Tracked {
 /// The connections of a dump that are open, or, where the protocol knows no end, remembered.
 pub fn open(dump: &str) -> impl Iterator<Item = Tracked> {
     dump.lines().filter_map(read)
+}
+
+/// The UDP connections of a dump that are in a zone, with what their labels say.
+pub fn datagrams(dump: &str) -> impl Iterator<Item = Opened> {
+    dump.lines().filter(|line| line.starts_with("udp,")).filter_map(opened)
+}
+
+fn opened(line: &str) -> Option<Opened> {
+    let tuple = |name: &str| Some(line.split_once(name)?.1.split_once(')')?.0);
+    let after = |name: &str| Some(line.split_once(name)?.1.split([',', ')']).next().unwrap_or_default());
+    let (orig, reply) = (tuple("orig=(")?, tuple("reply=(")?);
+    let label = match after(",labels=0x") {
+        Some(digits) => u128::from_str_radix(digits, 16).ok()?,
+        None => 0,
+    };
+    Some(Opened {
+        zone: after(",zone=")?.parse().ok()?,
+        from: target(orig, ["src", "sport"])?,
+        asked: target(orig, ["dst", "dport"])?,
+        answers: target(reply, ["src", "sport"])?.address,
+        label,
+    })
 }
 
 impl Tracked {
@@ -62,6 +85,24 @@ mod tests {
             answers: target(answers, by),
         });
         assert_eq!(read(line), expect, "{line}");
+    }
+
+    #[test]
+    fn datagrams_are_read_with_zone_and_label() {
+        let target = |address: &str, port| Target { address: address.parse().expect("an address"), port };
+        let line = "udp,orig=(src=10.10.0.5,dst=10.96.0.10,sport=4000,dport=53),\
+                    reply=(src=10.10.1.7,dst=10.10.0.5,sport=5353,dport=4000),zone=1,mark=2,labels=0x1000000000000000200000003";
+        let expect = Opened {
+            zone: 1,
+            from: target("10.10.0.5", 4000),
+            asked: target("10.96.0.10", 53),
+            answers: "10.10.1.7".parse().expect("an address"),
+            label: 0x1_0000_0000_0000_0002_0000_0003,
+        };
+        let other = line.replace("zone=1,", "");
+        let dump = format!("tcp,x\n{line}\n{other}\n{}\n", line.replace("udp", "icmp"));
+        assert_eq!(datagrams(&dump).collect::<Vec<_>>(), [expect]);
+        assert_eq!(datagrams(&line.replace(",labels=0x1000000000000000200000003", "")).next().expect("read").label, 0);
     }
 
     #[test]

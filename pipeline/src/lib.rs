@@ -21,6 +21,7 @@ pub mod realizer;
 pub mod register;
 pub mod service;
 pub mod simulate;
+pub mod suspects;
 pub mod table;
 pub mod tables;
 pub mod tally;
@@ -32,6 +33,7 @@ pub use document::document;
 pub use local::{Gateway, Local};
 pub use punt::Punt;
 pub use realizer::Realizer;
+pub use suspects::{Opened, Suspects};
 pub use tally::{Tally, tally};
 
 /// Numbers and names of all tables, those reserved too: for OVSDB's `Flow_Table` and for printing.

@@ -138,6 +138,12 @@ impl Policy {
         Direction::BOTH.iter().find_map(|&direction| self.side(direction).rules.get(&number)).map(|rule| &**rule)
     }
 
+    /// Rules that name a set of peers.
+    pub(crate) fn naming(&self, peers: &str) -> BTreeSet<u32> {
+        let users = Direction::BOTH.into_iter().filter_map(|direction| self.side(direction).users.get(peers));
+        users.flatten().copied().collect()
+    }
+
     /// The identities of this node that policies select.
     pub fn identities(&self) -> impl Iterator<Item = &Identity> {
         self.identities.values()

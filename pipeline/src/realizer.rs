@@ -9,10 +9,11 @@ use crate::cookie::{Cookie, Subject};
 use crate::diff::{self, Changes, GroupThere};
 use crate::explain::{self, Directory};
 use crate::local::Local;
-use crate::object::{Direction, Fact, Identity, Protocol, Target};
+use crate::object::{Direction, Fact, Identity, Pod, Protocol, Target};
 use crate::plan::{Before, Plan};
 use crate::policy::{Policy, Stage};
 use crate::service::{self, Services};
+use crate::suspects::Suspects;
 use crate::tables::{self, Ground, service_affinity, service_endpoint};
 use crate::{flow::Draft, punt};
 use api::inspect::CookieMeaning;
@@ -38,6 +39,9 @@ pub struct Realizer {
     services: Services,
     plan: Plan,
     directory: Directory,
+    pub(crate) suspects: Suspects,
+    /// Identities of pods of other nodes that are of no use any more to say who they are.
+    pub(crate) worn_out: BTreeSet<u32>,
 }
 
 impl Realizer {
@@ -76,6 +80,7 @@ impl Realizer {
         for key in removed {
             if let Some(fact) = self.facts.remove(&key) {
                 self.directory.forget(&fact);
+                self.suspect(Some(&fact), None);
                 self.policy.replace(Some(&fact), None);
                 self.services.replace(Some(&fact), None);
             }
@@ -215,6 +220,17 @@ impl Realizer {
         &self.services
     }
 
+    /// Pods of this node.
+    pub(crate) fn pods(&self) -> impl Iterator<Item = &Pod> {
+        let pods = self.facts.range("pod/".to_owned().."pod0".to_owned());
+        pods.filter_map(|(_, fact)| if let Fact::Pod(pod) = fact { Some(&**pod) } else { None })
+    }
+
+    /// Whether a controller is taking over: some identity counts as another.
+    pub(crate) fn is_taken_over(&self) -> bool {
+        self.facts.range("alias/".to_owned().."alias0".to_owned()).next().is_some()
+    }
+
     /// Names of the objects that cookies stand for.
     pub fn directory(&self) -> &Directory {
         &self.directory
@@ -230,6 +246,7 @@ impl Realizer {
         let old = self.facts.remove(&object.key);
         old.iter().for_each(|old| self.directory.forget(old));
         let parsed = Fact::parse(&object);
+        self.suspect(old.as_ref(), parsed.as_ref().ok());
         self.policy.replace(old.as_ref(), parsed.as_ref().ok());
         self.services.replace(old.as_ref(), parsed.as_ref().ok());
         match parsed {

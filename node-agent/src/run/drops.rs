@@ -11,6 +11,7 @@ use pipeline::cookie::Cookie;
 use pipeline::object::Direction;
 use pipeline::policy::Stage;
 use pipeline::{explain, tables};
+use rust_openflow::PortNo;
 
 use super::Agent;
 use crate::frame::Frame;
@@ -51,6 +52,9 @@ impl Drops {
 impl Agent {
     /// Keeps a packet that a flow refused.
     pub(super) fn on_dropped(&mut self, packet: &PuntedPacket) {
+        if packet.port == PortNo::CONTROLLER.0 {
+            return; // a question of the agent's own
+        }
         let (Some(cookie), Some(frame)) = (Cookie::parse(packet.cookie), Frame::parse(&packet.packet)) else { return };
         let meaning = self.realizer.explain(packet.cookie).unwrap_or_default();
         let rule = explain::rule(packet.cookie);

@@ -2,7 +2,8 @@
 
 `serve ADDRESS` serves: TCP 7000 takes bytes, TCP 7001 gives them, UDP 7002 gives a datagram every 2 ms to whoever has spoken in the last
 minute. `fetch ADDRESS` opens all three, speaks UDP every 100 ms, and answers each line at standard input with the seconds since it was
-last heard or could last speak: {"up": .., "down": .., "datagrams": ..}. A server answers with those since bytes last came up: {"up": ..}.
+last heard or could last speak: {"up": .., "down": .., "datagrams": ..}. `listen ADDRESS` speaks UDP until it is answered and never again,
+and answers as `fetch` does. A server answers with those since bytes last came up: {"up": ..}.
 """
 import json, select, socket, sys, time
 
@@ -115,4 +116,23 @@ def fetch():
                 pass
 
 
-serve() if role == 'serve' else fetch()
+def listen():
+    udp = socket.socket(kind, socket.SOCK_DGRAM)
+    udp.connect((address, 7002))
+    udp.setblocking(False)
+    poll.register(udp, select.POLLIN)
+    print('ready', flush=True)
+    while True:
+        for descriptor, _ in poll.poll(100):
+            if descriptor == 0:
+                answer()
+            else:
+                take(udp, 'datagrams')
+        if 'datagrams' not in last:
+            try:
+                udp.send(b'once')
+            except OSError:
+                pass
+
+
+{'serve': serve, 'fetch': fetch, 'listen': listen}[role]()

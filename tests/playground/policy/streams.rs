@@ -89,6 +89,14 @@ fn fell_silent(play: &Play, stream: &mut Stream, kind: &str, since: Instant) -> 
     }
 }
 
+/// Waits until a stream was heard.
+fn has_come(play: &Play, stream: &mut Stream, kind: &str) {
+    let end = Instant::now() + Duration::from_secs(30);
+    while stream.age(kind).is_none() {
+        assert!(Instant::now() < end, "{kind} never came\n{}", play.logs());
+    }
+}
+
 /// A stream is heard after this.
 fn goes_on(play: &Play, stream: &mut Stream, kind: &str) {
     let since = Instant::now();
@@ -111,6 +119,7 @@ fn connects_after(play: &Play, pod: &str, address: &str) -> Duration {
 #[derive(Default)]
 struct Took {
     to_end: Vec<Duration>,
+    to_silent_end: Vec<Duration>,
     to_return: Vec<Duration>,
 }
 
@@ -126,12 +135,14 @@ fn revoke(play: &Play, client: &str, (cut, whole): (&str, &str), took: &mut Took
         let mut server = Stream::start(play, "shop/server", "serve", &address);
         let mut other = Stream::start(play, "shop/other", "fetch", &address);
         let mut one = Stream::start(play, &format!("shop/{client}"), "fetch", &address);
+        let mut silent = Stream::start(play, &format!("shop/{client}"), "listen", &address);
+        let mut other_silent = Stream::start(play, "shop/other", "listen", &address);
         for kind in ["down", "datagrams"] {
-            let end = Instant::now() + Duration::from_secs(30);
-            while one.age(kind).is_none() || other.age(kind).is_none() {
-                assert!(Instant::now() < end, "{kind} of {client} never came\n{}", play.logs());
-            }
+            has_come(play, &mut one, kind);
+            has_come(play, &mut other, kind);
         }
+        has_come(play, &mut silent, "datagrams");
+        has_come(play, &mut other_silent, "datagrams");
         let edited = Instant::now();
         play.settle(cut);
         let in_force = edited.elapsed();
@@ -142,8 +153,12 @@ fn revoke(play: &Play, client: &str, (cut, whole): (&str, &str), took: &mut Took
             );
             took.to_end.push(silent);
         }
+        let after = fell_silent(play, &mut silent, "datagrams", edited);
+        println!("{client} {address} datagrams to a silent opener: last heard {after:?} after the edit");
+        took.to_silent_end.push(after);
         goes_on(play, &mut other, "down");
         goes_on(play, &mut other, "datagrams");
+        goes_on(play, &mut other_silent, "datagrams");
         goes_on(play, &mut server, "up");
         play.apply(whole);
         took.to_return.push(connects_after(play, &format!("shop/{client}"), &address));
@@ -168,5 +183,6 @@ fn permission_that_goes_takes_its_connections_along() {
         revoke(&play, client, (&closed, &open), &mut took);
     }
     println!("from the edit to the last of a stream: {}", figures(&mut took.to_end));
+    println!("the same of what a silent opener receives: {}", figures(&mut took.to_silent_end));
     println!("from the edit to a new connection: {}", figures(&mut took.to_return));
 }
