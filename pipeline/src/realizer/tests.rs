@@ -210,6 +210,23 @@ fn every_flow_of_a_pod_is_found_by_its_name() {
     assert_eq!(tables, [0, 10, 20, 64, 100]);
 }
 
+/// How many flows a pod adds to a node.
+#[test]
+fn a_pod_of_one_family_costs_seven_flows_and_one_of_two_eighteen() {
+    let check = |one: Object, expect: usize| {
+        let mut realizer = Realizer::from_scratch([config(1, node::Encapsulation::Geneve)], local(&[("a", 10)]));
+        let before = realizer.flow_count();
+        realizer.apply([one], []);
+        assert_eq!(realizer.flow_count() - before, expect);
+    };
+    let both = pod("a", "default", 5);
+    let Some(Body::Pod(mut v4)) = both.kind.clone() else { unreachable!("it is a pod") };
+    v4.addresses.truncate(1);
+    v4.gateways.truncate(1);
+    check(object("pod/shop/a", Body::Pod(v4)), 7);
+    check(both, 18);
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Set(usize),

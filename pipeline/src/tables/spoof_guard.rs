@@ -54,15 +54,13 @@ pub static TABLE: Table = Table {
         &MULTICAST,
         &POD_ADDRESS,
         &LINK_LOCAL,
-        &SPOOFED_ADDRESS,
-        &UNKNOWN_PROTOCOL,
-        &SPOOFED_MAC,
         &HOST_SPOOFS_POD,
         &HOST,
         &TUNNEL_CLAIMS_HOST,
         &TUNNEL_PEER,
         &TUNNEL_STRANGER,
         &TAGGED,
+        &SPOOFED,
     ],
 };
 
@@ -103,7 +101,7 @@ static SPOOFED_NEIGHBOR: Rule = Rule {
     kind: Kind::Pod,
     priority: Band::Exception.rank(10),
     verdict: Verdict::Refuse,
-    sentence: "ARP or neighbour discovery from pod {} that names an address or MAC which is not its own.",
+    sentence: "Neighbour discovery from pod {} that names an address or MAC which is not its own.",
 };
 
 static MULTICAST: Rule = Rule {
@@ -136,34 +134,14 @@ static LINK_LOCAL: Rule = Rule {
     sentence: "What pods send from link-local IPv6 addresses, neighbour discovery apart, goes nowhere.",
 };
 
-static SPOOFED_ADDRESS: Rule = Rule {
+static SPOOFED: Rule = Rule {
     table: 10,
-    number: 8,
-    name: "SpoofedAddress",
-    kind: Kind::Pod,
-    priority: Band::Refuse.rank(10),
-    verdict: Verdict::Refuse,
-    sentence: "IP from pod {} with a source address that is not its own.",
-};
-
-static UNKNOWN_PROTOCOL: Rule = Rule {
-    table: 10,
-    number: 9,
-    name: "UnknownProtocol",
-    kind: Kind::Pod,
-    priority: Band::Refuse.rank(5),
-    verdict: Verdict::Refuse,
-    sentence: "Pod {} sends something that is neither IP nor ARP.",
-};
-
-static SPOOFED_MAC: Rule = Rule {
-    table: 10,
-    number: 10,
-    name: "SpoofedMac",
+    number: 17,
+    name: "Spoofed",
     kind: Kind::Pod,
     priority: Band::Refuse.rank(0),
     verdict: Verdict::Refuse,
-    sentence: "Pod {} sends with a source MAC that is not its own.",
+    sentence: "Pod {} sends, by IP or ARP, from an address or a MAC that is not its own, or what is neither IP nor ARP.",
 };
 
 static HOST_SPOOFS_POD: Rule = Rule {
@@ -280,15 +258,13 @@ pub fn pod(pod: &Pod, port: u32) -> Vec<Draft> {
         pod.addresses.iter().flat_map(|&address| own_address(address, mac, &own_mac)).collect();
     if pod.addresses.iter().any(IpAddr::is_ipv6) {
         drafts.extend(solicitations(&own_mac, mac, |d| d.prefix(Field::Ipv6Src, LINK_LOCAL_PREFIX, 10)));
+        // What comes from its own address all the same, and would pass as any other packet of it.
+        drafts.extend([
+            at_port(&SPOOFED_NEIGHBOR).icmp6(IcmpKind::NEIGHBOR_SOLICITATION).drop(),
+            at_port(&SPOOFED_NEIGHBOR).icmp6(IcmpKind::NEIGHBOR_ADVERTISEMENT).drop(),
+        ]);
     }
-    drafts.extend([
-        at_port(&SPOOFED_NEIGHBOR).arp().drop(),
-        at_port(&SPOOFED_NEIGHBOR).icmp6(IcmpKind::NEIGHBOR_SOLICITATION).drop(),
-        at_port(&SPOOFED_NEIGHBOR).icmp6(IcmpKind::NEIGHBOR_ADVERTISEMENT).drop(),
-    ]);
-    drafts.extend(Family::BOTH.map(|family| own_mac(&SPOOFED_ADDRESS).family(family).drop()));
-    drafts.push(own_mac(&UNKNOWN_PROTOCOL).drop());
-    drafts.push(at_port(&SPOOFED_MAC).drop());
+    drafts.push(at_port(&SPOOFED).drop());
     drafts
 }
 
