@@ -6,7 +6,7 @@
 //!
 //! Kept Service by Service: a change of one costs what it names, however many there are.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -106,6 +106,9 @@ fn is_stale(tracked: &Tracked, doors: &Doors) -> bool {
 pub struct Keeper {
     wishes: HashMap<String, Vec<Item>>,
     own: Vec<IpAddr>,
+    /// Addresses of the other nodes: where one is an external address of a Service, that node has its door, and the host goes on
+    /// reaching everything else there.
+    others: BTreeSet<IpAddr>,
     doors: Arc<Doors>,
 }
 
@@ -126,12 +129,22 @@ impl Keeper {
     pub fn rebuild(&mut self, state: &NodeState) {
         let config = state.config().cloned().unwrap_or_default();
         self.own = addresses(&config.addresses);
+        self.others = others(state);
         let open = config.service_proxy() == ServiceProxy::Full;
         let doors = Doors { open, served: self.served(&config), items: BTreeMap::new() };
         (self.doors, self.wishes) = (Arc::new(doors), HashMap::new());
         for (key, service) in state.services() {
             self.set(key, Some(&service));
         }
+    }
+
+    /// Takes the other nodes, and where they are other ones every Service again. Says whether that was so.
+    pub fn take_others(&mut self, state: &NodeState) -> bool {
+        let changed = self.others != others(state);
+        if changed {
+            self.rebuild(state);
+        }
+        changed
     }
 
     fn served(&self, config: &Config) -> Vec<IpNetwork> {
@@ -174,7 +187,7 @@ impl Keeper {
         for address in addresses(&service.external_addresses) {
             if self.own.contains(&address) {
                 items.extend(ports().map(|(_, port)| Item::External(address, port)));
-            } else {
+            } else if !self.others.contains(&address) {
                 items.push(Item::Route(address));
             }
         }
@@ -184,6 +197,10 @@ impl Keeper {
         items.dedup();
         items
     }
+}
+
+fn others(state: &NodeState) -> BTreeSet<IpAddr> {
+    state.peers().flat_map(|peer| addresses(&peer.addresses)).collect()
 }
 
 impl Port {
@@ -242,6 +259,24 @@ mod tests {
         assert_eq!(texts(keeper.doors()), ["route 10.96.0.2", "route 203.0.113.5"]);
         assert!(keeper.set("b", None) && !keeper.set("b", None));
         assert_eq!(*keeper.doors(), before);
+    }
+
+    #[test]
+    fn the_address_of_another_node_is_never_led_away() {
+        let mut state = state(ServiceProxy::Full);
+        let service = service("10.96.0.1", &["192.0.2.2", "203.0.113.5"], 0);
+        let object = |key: &str, kind| Object { key: key.into(), digest: 1, kind: Some(kind) };
+        state.apply(Delta::new(2, [object("service/shop/a", Kind::Service(service))], vec![]));
+        let mut keeper = Keeper::of(&state);
+        assert_eq!(texts(keeper.doors()), ["route 10.96.0.1", "route 192.0.2.2", "route 203.0.113.5"]);
+        assert!(!keeper.take_others(&state));
+        let peer = api::node::Peer { addresses: vec!["192.0.2.2".into()], ..api::node::Peer::default() };
+        state.apply(Delta::new(3, [object("peer/n2", Kind::Peer(peer))], vec![]));
+        assert!(keeper.take_others(&state));
+        assert_eq!(texts(keeper.doors()), ["route 10.96.0.1", "route 203.0.113.5"]);
+        state.apply(Delta::new(4, Vec::<Object>::new(), vec!["peer/n2".into()]));
+        assert!(keeper.take_others(&state));
+        assert_eq!(keeper.doors().items().count(), 3);
     }
 
     #[test]

@@ -102,17 +102,24 @@ impl Host {
 
     /// Takes keys of the node's state that have changed. Says whether the host is to be another.
     pub(super) fn touch(&mut self, keys: &[String], state: &NodeState) -> bool {
-        let mut changed = false;
+        let (mut changed, mut peers) = (false, false);
         for key in keys {
             changed |= match Key::parse(key) {
                 Some(Key::Config) => {
                     self.doors.rebuild(state);
                     true
                 }
-                Some(Key::Peer { .. } | Key::Subnet { .. }) => true,
+                Some(Key::Peer { .. }) => {
+                    peers = true;
+                    true
+                }
+                Some(Key::Subnet { .. }) => true,
                 Some(Key::Service { .. }) => self.doors.set(key, state.service(key).as_ref()),
                 _ => false,
             };
+        }
+        if peers {
+            self.doors.take_others(state);
         }
         if changed {
             self.of_state = None;
