@@ -10,3 +10,24 @@ spawn() {
 
 # NAME COMMAND...: the same, and started again whenever it ends (keep.sh), as static pods of a control plane would be.
 start() { spawn "$1" "$here/keep.sh" "$WC_STATE/pids/$1.kept" "${@:2}"; }
+
+# I N: node I of N, as a machine that is switched on: its end of the underlay, then its first process. It finds what its disk has.
+boot() {
+    local name=wc-node$1 ip=$WC_UNDERLAY.$((10 + $1)) ips
+    ip netns add "$name"
+    ip link add "wc-veth$1" type veth peer name eth0 netns "$name"
+    ethtool -K "wc-veth$1" tx off >/dev/null
+    ip link set "wc-veth$1" master wc-br0 up
+    ip -n "$name" link set lo up
+    ip -n "$name" link set eth0 up
+    ip -n "$name" addr add "$ip/24" dev eth0
+    ip -n "$name" route add default via "$WC_API"
+    ips=$ip
+    if [ "$WC_FAMILIES" = dual ]; then
+        ips=$ip,$WC_UNDERLAY6:$((10 + $1))
+        ip -n "$name" addr add "${ips#*,}/64" dev eth0 nodad
+        ip -n "$name" route add default via "$WC_UNDERLAY6:1"
+    fi
+    NODE_NAME=$name NODE_IP=$ip NODE_IPS=$ips NODE_COUNT=$2 spawn "$name" \
+        nsenter --net="/run/netns/$name" unshare --mount --uts --ipc --pid --fork --kill-child "$here/node.sh"
+}

@@ -13,6 +13,7 @@ fi
 "$here/down.sh"
 pki=$WC_STATE/pki
 mkdir -p "$pki" "$WC_STATE"/{pids,log,etcd,images}
+declare -p WC_FAMILIES WC_PROXY WC_NET WC_HOOK WC_CONTAINERD >"$WC_STATE/settings"   # for reboot.sh
 [ -z "$WC_WEFT_IMAGE" ] || cp "$WC_WEFT_IMAGE" "$WC_STATE/images/"
 if [ "$WC_NET" = weft ]; then
     for b in weft-controller weft-agent weft-cni weftctl; do install -D "$WC_WEFT_BIN/$b" "$WC_STATE/weft/bin/$b"; done
@@ -101,22 +102,7 @@ for i in $(seq "$n"); do
     mkdir -p "$WC_STATE/$name"
     cert "$name" "/O=system:nodes/CN=system:node:$name" "IP:$ip,DNS:$name"
     kubeconfig "$name"
-    ip netns add "$name"
-    ip link add "wc-veth$i" type veth peer name eth0 netns "$name"
-    ethtool -K "wc-veth$i" tx off >/dev/null
-    ip link set "wc-veth$i" master wc-br0 up
-    ip -n "$name" link set lo up
-    ip -n "$name" link set eth0 up
-    ip -n "$name" addr add "$ip/24" dev eth0
-    ip -n "$name" route add default via "$WC_API"
-    ips=$ip
-    if [ "$WC_FAMILIES" = dual ]; then
-        ips=$ip,$WC_UNDERLAY6:$((10 + i))
-        ip -n "$name" addr add "${ips#*,}/64" dev eth0 nodad
-        ip -n "$name" route add default via "$WC_UNDERLAY6:1"
-    fi
-    NODE_NAME=$name NODE_IP=$ip NODE_IPS=$ips NODE_COUNT=$n spawn "$name" \
-        nsenter --net="/run/netns/$name" unshare --mount --uts --ipc --pid --fork --kill-child "$here/node.sh"
+    boot "$i" "$n"
 done
 [ "$n" != 0 ] || exit 0
 [ "$WC_DNS" = 0 ] || sed "s/DNS_IP/$WC_DNS_IP/" "$here/coredns.yaml" | kubectl apply -f - >/dev/null

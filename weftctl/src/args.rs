@@ -1,11 +1,14 @@
 //! The command line.
 
-use std::net::IpAddr;
-use std::path::PathBuf;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
+use ipnetwork::IpNetwork;
+
+use crate::check::probe::{PORT, Target};
 use crate::why::Protocol;
 
 /// Ask a Weft network what it does and why.
@@ -27,7 +30,13 @@ pub struct Arguments {
     /// What to ask.
     #[command(subcommand)]
     pub verb: Verb,
+    /// Called by the name of a plugin of kubectl.
+    #[arg(skip)]
+    pub is_plugin: bool,
 }
+
+/// The name under which kubectl finds plugins.
+const PLUGIN: &str = "kubectl-weft";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,11 +53,15 @@ Examples:
   weftctl diff -f policy.yaml             what a manifest changes, before it is applied
   weftctl drops --follow                  packets that are dropped, and why
   weftctl why 0xc00a01a1b2c3d4e5          what a cookie in `ovs-ofctl dump-flows` is for
+  weftctl check                           whether every path of pods works
+  weftctl check --before --services 10.96.0.0/12
+                                          whether this machine can become a node
   weftctl --socket /run/weft/agent.sock status
                                           on a node, while the controller is away
 
 Where a controller is: --controller or WEFT_CONTROLLER, with a certificate in --pki or WEFT_PKI.
-On a node nothing need be said: the agent's socket is found.";
+On a node nothing need be said: the agent's socket is found. Where kubectl is in PATH nothing need be said either: the question is put in the
+pod of a controller. As `kubectl-weft` in PATH it is `kubectl weft`, and always does so.";
 
 /// How to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -132,6 +145,66 @@ pub enum Verb {
     },
     /// Every node: revision wanted and realized, problems.
     Status,
+    /// Whether a cluster with Weft works, every path of pods proven by connections; or, before, whether this machine can become a node.
+    #[command(after_help = CHECK)]
+    Check(Check),
+    /// Takes Weft off every node and deletes its objects, with your kubectl. Pods that use the network lose it.
+    Uninstall {
+        /// That is what is wanted.
+        #[arg(long, required = true)]
+        yes: bool,
+    },
+    /// Answers one question, in JSON from standard input; what `kubectl weft` runs in a controller's pod.
+    #[command(hide = true)]
+    Relay,
+    /// Reaches targets from here, at once; what `check` runs in its pods.
+    #[command(hide = true)]
+    Probe {
+        /// echo=HOST:PORT, udp=HOST:PORT or connect=HOST:PORT.
+        targets: Vec<Target>,
+    },
+    /// Says back what it hears; what the pods of `check` do.
+    #[command(hide = true)]
+    Listen {
+        /// Where, TCP and UDP.
+        #[arg(long, default_value_t = SocketAddr::from(([0, 0, 0, 0], PORT)))]
+        on: SocketAddr,
+    },
+}
+
+const CHECK: &str = "\
+Examples:
+  weftctl check                                       makes the namespace weft-check with two small pods on each node, and deletes it
+  weftctl check --outside 192.0.2.1:443
+  weftctl check --before --services 10.96.0.0/12      on a machine that is to become a node
+  weftctl check --before --config values.yaml -o json
+
+Exits with 0 where nothing failed, with 1 where something did; each finding says what to do.";
+
+/// Options of `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Look at this machine, before Weft is installed.
+    #[arg(long)]
+    pub before: bool,
+    /// With --before: the machine's root folder, for a container that has it elsewhere.
+    #[arg(long, value_name = "DIR", default_value = "/", requires = "before")]
+    pub root: PathBuf,
+    /// With --before: the configuration that the controllers will have; without it, the defaults.
+    #[arg(long, value_name = "FILE", requires = "before")]
+    pub config: Option<PathBuf>,
+    /// With --before: ranges of Services (--service-cluster-ip-range of the API server), with commas between them.
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', requires = "before")]
+    pub services: Vec<IpNetwork>,
+    /// An address outside that pods should reach by TCP.
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "before")]
+    pub outside: Option<String>,
+    /// The image of the pods; the one with this program.
+    #[arg(long, default_value = concat!("weft.dev/weft:", env!("CARGO_PKG_VERSION")), conflicts_with = "before")]
+    pub image: String,
+    /// Leave the pods, to look further from there: the namespace weft-check.
+    #[arg(long, conflicts_with = "before")]
+    pub keep: bool,
 }
 
 const WHY: &str = "\
@@ -189,8 +262,10 @@ pub enum What {
 
 /// Reads the command line; ends the program with help or an error where that is what was asked for.
 pub fn parse() -> Arguments {
-    let matches = Arguments::command().get_matches();
-    read(&matches).unwrap_or_else(|error| error.exit())
+    let is_plugin = std::env::args_os().next().is_some_and(|name| Path::new(&name).ends_with(PLUGIN));
+    let command = if is_plugin { Arguments::command().bin_name("kubectl weft") } else { Arguments::command() };
+    let arguments = read(&command.get_matches()).unwrap_or_else(|error| error.exit());
+    Arguments { is_plugin, ..arguments }
 }
 
 /// What is on the command line counts more than what the environment says.
@@ -281,6 +356,14 @@ mod tests {
         check("weftctl why --from shop/a", "--to");
         check("weftctl why 0xc0 --from shop/a --to shop/b", "cannot be used with");
         check("weftctl why", "required");
+    }
+
+    #[test]
+    fn what_is_for_a_machine_is_not_for_a_cluster() {
+        check("weftctl check --before --services 10.96.0.0/12,fd00::/108", "before: true");
+        check("weftctl check --services 10.96.0.0/12", "--before");
+        check("weftctl check --before --outside a:1", "cannot be used with");
+        check("weftctl uninstall", "--yes");
     }
 
     #[test]

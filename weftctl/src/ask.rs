@@ -12,6 +12,7 @@ use tokio::net::UnixStream;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
 use crate::args::Arguments;
+use crate::kubectl::Kubectl;
 use crate::rpc::operator_client::OperatorClient;
 
 /// Longer than a controller waits for an agent.
@@ -33,10 +34,12 @@ pub enum Whom {
     },
     /// A node's agent.
     Agent(PathBuf),
+    /// Controllers, from within the pod of one of them.
+    Pod(Kubectl),
 }
 
 impl Whom {
-    /// Chooses: a socket that is named, else controllers, else this node's agent where there is one.
+    /// Chooses: a socket that is named, else controllers, else this node's agent where there is one, else who kubectl leads to.
     pub fn choose(arguments: &Arguments) -> anyhow::Result<Self> {
         if let Some(socket) = &arguments.socket {
             return Ok(Whom::Agent(socket.clone()));
@@ -44,8 +47,11 @@ impl Whom {
         if !arguments.controller.is_empty() {
             return Ok(Whom::Controllers { endpoints: arguments.controller.clone(), pki: arguments.pki.clone() });
         }
-        if Path::new(SOCKET).exists() {
+        if Path::new(SOCKET).exists() && !arguments.is_plugin {
             return Ok(Whom::Agent(SOCKET.into()));
+        }
+        if let Some(kubectl) = Kubectl::find() {
+            return Ok(Whom::Pod(kubectl));
         }
         bail!(
             "nobody to ask: name a controller (--controller HOST:PORT --pki DIR) or, on a node, the agent's socket (--socket)"
@@ -56,6 +62,7 @@ impl Whom {
     pub async fn ask(&self, question: &Question) -> anyhow::Result<Answer> {
         let (endpoints, pki) = match self {
             Whom::Agent(socket) => return ask_agent(socket, question).await,
+            Whom::Pod(kubectl) => return kubectl.ask(question),
             Whom::Controllers { endpoints, pki } => (endpoints, pki),
         };
         let (mut statuses, mut refused, mut failed) = (Vec::new(), None, Vec::new());

@@ -2,12 +2,15 @@
 
 mod args;
 mod ask;
+mod check;
 mod cluster;
 mod cookie;
 mod folder;
+mod kubectl;
 mod print;
 mod rpc;
 mod run;
+mod uninstall;
 mod why;
 
 use std::process::ExitCode;

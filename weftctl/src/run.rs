@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use api::ControllerConfig;
 use api::inspect::{Answer, DroppedPacket, Question};
 use logical::Event;
 use pipeline::cookie::Cookie;
@@ -15,8 +16,9 @@ use crate::args::{self, Arguments, Output, Verb, What};
 use crate::ask::Whom;
 use crate::cluster::Cluster;
 use crate::folder::Objects;
+use crate::kubectl::Kubectl;
 use crate::why::{self, Asked, Verdict};
-use crate::{cookie, print};
+use crate::{check, cookie, print, uninstall};
 
 /// How often `drops --follow` looks.
 const LOOK: Duration = Duration::from_secs(1);
@@ -32,8 +34,46 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Verb::Diff { file, before } => diff(&arguments, file, before.as_deref()).await,
         Verb::Drops { follow, node } => drops(&arguments, *follow, node.as_deref()).await,
+        Verb::Check(asked) => check(output, asked),
+        Verb::Uninstall { .. } => uninstall::run(&Kubectl::needed()?).map(|()| ExitCode::SUCCESS),
+        Verb::Relay => relay(&arguments).await,
+        Verb::Probe { targets } => {
+            let reached = check::probe::probe(targets.clone()).await;
+            say(serde_json::to_string(&reached)? + "\n").map(|()| ExitCode::SUCCESS)
+        }
+        Verb::Listen { on } => check::probe::listen(*on).await.map(|()| ExitCode::SUCCESS),
         _ => ask(&arguments).await,
     }
+}
+
+/// Looks at this machine or at the cluster: success only where nothing failed.
+fn check(output: Output, asked: &args::Check) -> anyhow::Result<ExitCode> {
+    let findings = if asked.before {
+        let config = match &asked.config {
+            None => ControllerConfig::default(),
+            Some(path) => {
+                let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+                let value = serde_yaml_ng::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
+                ControllerConfig::from_value(value).with_context(|| format!("reading {}", path.display()))?
+            }
+        };
+        let plan = check::machine::Plan { config, services: asked.services.clone() };
+        check::machine::check(&asked.root, &plan)
+    } else {
+        let args::Check { image, outside, keep, .. } = asked;
+        let options = check::cluster::Options { image: image.clone(), outside: outside.clone(), keep: *keep };
+        check::cluster::check(&Kubectl::needed()?, &options)?
+    };
+    say_either(output, || serde_json::to_string_pretty(&findings), || check::text(&findings))?;
+    Ok(check::exit_code(&findings))
+}
+
+/// Answers what somebody asks who cannot reach the controllers themselves.
+async fn relay(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let question: Question = serde_json::from_str(&std::io::read_to_string(std::io::stdin())?)
+        .context("a question that this release does not understand")?;
+    let answer = Whom::choose(arguments)?.ask(&question).await?;
+    say(serde_json::to_string(&answer)? + "\n").map(|()| ExitCode::SUCCESS)
 }
 
 /// Asks one question and prints the answer.
@@ -190,15 +230,23 @@ async fn question(verb: &Verb, whom: &Whom) -> anyhow::Result<Question> {
         Verb::Why(args::Why { cookie: Some(cookie), node, .. }) => {
             Question::Cookie { node: node.clone().unwrap_or_default(), cookie: *cookie }
         }
-        Verb::Why(_) | Verb::Cookie { .. } | Verb::Diff { .. } | Verb::Drops { .. } => {
+        Verb::Why(_)
+        | Verb::Cookie { .. }
+        | Verb::Diff { .. }
+        | Verb::Drops { .. }
+        | Verb::Check(_)
+        | Verb::Uninstall { .. }
+        | Verb::Relay
+        | Verb::Probe { .. }
+        | Verb::Listen { .. } => {
             unreachable!("it has a way of its own")
         }
         Verb::Flows { pod, node } => {
             let node = match (node, pod, whom) {
                 (Some(node), _, _) => node.clone(),
                 (None, _, Whom::Agent(_)) => String::new(),
-                (None, Some(pod), Whom::Controllers { .. }) => node_of(pod, whom).await?,
-                (None, None, Whom::Controllers { .. }) => {
+                (None, Some(pod), Whom::Controllers { .. } | Whom::Pod(_)) => node_of(pod, whom).await?,
+                (None, None, Whom::Controllers { .. } | Whom::Pod(_)) => {
                     bail!("which node? weftctl flows --node NODE, or --pod NAMESPACE/POD")
                 }
             };

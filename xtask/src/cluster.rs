@@ -39,6 +39,9 @@ enum Verb {
     Test(TestArgs),
     /// Brings a bare cluster up, installs Weft in it by its manifest, shows that it works, uninstalls it, and takes the cluster down.
     Install(InstallArgs),
+    /// Installs Weft as `install` does, then breaks one part after the other under connections; afterwards every switch has what the API's
+    /// objects ask for.
+    Faults(FaultsArgs),
     /// Runs upstream's end-to-end suite, unmodified, against the cluster that is up: `netpol`, `services`, `network` or a regular
     /// expression over the names of tests.
     E2e(E2eArgs),
@@ -109,6 +112,27 @@ struct InstallArgs {
 }
 
 #[derive(clap::Args)]
+struct FaultsArgs {
+    /// Only those whose name contains this: leader, agent, vswitchd, api, containerd, node.
+    fault: Option<String>,
+    /// How many nodes, at least 2.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(2..))]
+    nodes: u16,
+    /// kube-proxy's mode (nftables, iptables), or none.
+    #[arg(long, default_value = "nftables")]
+    proxy: String,
+    /// Uses the cluster that is up, with the Weft that is installed in it.
+    #[arg(long)]
+    reuse: bool,
+    /// Leaves the cluster up at the end.
+    #[arg(long)]
+    keep: bool,
+    /// Weft built without optimization.
+    #[arg(long)]
+    debug: bool,
+}
+
+#[derive(clap::Args)]
 struct E2eArgs {
     /// `netpol`, `services`, `network` or a regular expression.
     focus: String,
@@ -150,7 +174,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let harness = Harness::new()?;
     let _lock = match args.verb {
         Verb::Up(_) | Verb::E2e(_) | Verb::Conformance { .. } | Verb::Down => Some(harness.lock()?),
-        Verb::Kubeconfig | Verb::Node { .. } | Verb::Test(_) | Verb::Install(_) => None,
+        Verb::Kubeconfig | Verb::Node { .. } | Verb::Test(_) | Verb::Install(_) | Verb::Faults(_) => None,
     };
     match args.verb {
         Verb::Up(up) => harness.up(&up.into()),
@@ -161,6 +185,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         Verb::Node { node, command } => harness.node(node, &command),
         Verb::Test(t) => all_passed(test_with(&harness, &t)?),
         Verb::Install(install) => all_passed(install_with(&harness, &install)?),
+        Verb::Faults(faults) => all_passed(faults_with(&harness, &faults)?),
         Verb::E2e(e2e) => harness.e2e(&e2e.focus, e2e.procs, &e2e.flags),
         Verb::Conformance { procs } => conformance::run(&harness, procs),
         Verb::Down => harness.down(),
@@ -224,6 +249,13 @@ fn install_with(harness: &Harness, args: &InstallArgs) -> anyhow::Result<Outcome
     let up = Up { nodes: args.nodes, network: Network::None, proxy, profile: Profile::of(args.debug) };
     let after = if args.keep { test::After::Keep } else { test::After::Uninstall };
     checked(harness, (!args.reuse).then_some(up), args.keep, || test::installed(harness, &args.proxy, after))
+}
+
+fn faults_with(harness: &Harness, args: &FaultsArgs) -> anyhow::Result<Outcome> {
+    let proxy = args.proxy.clone();
+    let up = Up { nodes: args.nodes, network: Network::None, proxy, profile: Profile::of(args.debug) };
+    let fault = args.fault.as_deref().unwrap_or_default();
+    checked(harness, (!args.reuse).then_some(up), args.keep, || test::lose(harness, &args.proxy, fault))
 }
 
 /// Runs checks in a cluster: in one that is brought up for them, and taken down again unless it is to be kept, or in the one that is

@@ -237,6 +237,14 @@ impl Harness {
         in_node
     }
 
+    /// Lets a node lose its power and start again, with the disk that it had; returns when its first process runs.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn reboot(&self, node: u16) -> Result<()> {
+        run(self.script("reboot.sh").arg(node.to_string()))
+    }
+
     /// Runs upstream's suite.
     ///
     /// # Errors

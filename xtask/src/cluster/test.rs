@@ -4,17 +4,21 @@ mod audit;
 mod churn;
 mod faults;
 mod install;
+mod load;
+mod loss;
 mod objects;
 mod pods;
 mod reach;
 mod statics;
 mod subnet;
+mod switches;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use super::harness::Harness;
 use super::kubectl::Kubectl;
 use super::report::Report;
+use crate::build::Profile;
 
 /// The cluster under test.
 struct Cluster<'a> {
@@ -70,29 +74,56 @@ pub enum After {
 /// # Errors
 /// No cluster is up.
 pub fn installed(harness: &Harness, proxy: &str, after: After) -> Result<Report> {
+    part(harness, &format!("install (kube-proxy: {proxy})"), |cluster, report| {
+        let before = install::listing(cluster)?;
+        install::check_before(cluster, report)?;
+        install::run(cluster, report, proxy)?;
+        install::check_after(cluster, report)?;
+        reach::run(cluster, report)?;
+        install::replacements(cluster, report)?;
+        loss::run(cluster, report, loss::Which::Quick)?;
+        match after {
+            After::Keep => Ok(()),
+            After::Uninstall => install::uninstall(cluster, report, &before),
+        }
+    })
+}
+
+/// Breaks parts of an installed Weft under connections: those whose name contains `part`. Installs it first in a cluster that is bare.
+///
+/// # Errors
+/// No cluster is up.
+pub fn lose(harness: &Harness, proxy: &str, fault: &str) -> Result<Report> {
+    part(harness, "faults of an installed Weft", |cluster, report| {
+        if cluster.weft_pods("weft-agent")?.is_empty() {
+            install::run(cluster, report, proxy)?;
+        }
+        loss::run(cluster, report, loss::Which::Named(fault))
+    })
+}
+
+/// Runs checks on the cluster that is up; that they come to their end is one of them.
+fn part(harness: &Harness, name: &str, checks: impl FnOnce(&Cluster<'_>, &mut Report) -> Result<()>) -> Result<Report> {
     ensure!(harness.kubeconfig().exists() && harness.nodes() >= 2, "no cluster of two nodes is up");
     let cluster = Cluster { harness, kubectl: Kubectl::new(harness), image: harness.image()? };
     let mut report = Report::default();
-    println!("--- install (kube-proxy: {proxy})");
+    println!("--- {name}");
     let began = std::time::Instant::now();
-    let mut parts = || {
-        let before = install::listing(&cluster)?;
-        install::run(&cluster, &mut report, proxy)?;
-        reach::run(&cluster, &mut report)?;
-        install::replacements(&cluster, &mut report)?;
-        match after {
-            After::Keep => Ok(()),
-            After::Uninstall => install::uninstall(&cluster, &mut report, &before),
-        }
-    };
-    if let Err(why) = parts() {
-        report.check("installation comes to its end", Err(why));
+    if let Err(why) = checks(&cluster, &mut report) {
+        report.check("it comes to its end", Err(why));
     }
     println!("      ({:.0} s)", began.elapsed().as_secs_f64());
     Ok(report)
 }
 
 impl Cluster<'_> {
+    /// weftctl as the last build made it, for a user beside the cluster.
+    fn weftctl_program(&self) -> Result<std::path::PathBuf> {
+        let builds = [Profile::Debug, Profile::Release].map(|profile| profile.folder().join("weftctl"));
+        let built = builds.into_iter().filter_map(|file| Some((file.metadata().ok()?.modified().ok()?, file)));
+        Ok(built.max().context("weftctl is not built")?.1)
+    }
+
     /// The nodes' numbers.
     fn nodes(&self) -> std::ops::RangeInclusive<u16> {
         1..=self.harness.nodes()

@@ -47,6 +47,7 @@ pub fn of_image(profile: Profile) -> Result<Root> {
         root.put_file(&format!("/usr/bin/{name}"), &program, 0o755, "weft");
         taken.extend(libraries(&program)?);
     }
+    root.put("/usr/bin/kubectl-weft", Entry::Link("weftctl".into()));
     let plugin = bare(&built.join("weft-cni"))?;
     ensure!(libraries(&plugin)?.is_empty(), "weft-cni runs on hosts of every kind and must be linked statically");
     root.put_file(&format!("{PLUGINS}/weft-cni"), &plugin, 0o755, "weft");

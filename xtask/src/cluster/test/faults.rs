@@ -148,10 +148,11 @@ fn probe(cluster: &Cluster<'_>, name: &str) -> Result<()> {
 }
 
 /// A process of the control plane that was killed and is kept from being started again (`keep.sh`).
-struct Held(PathBuf);
+pub struct Held(PathBuf);
 
 impl Held {
-    fn kill(pidfile: PathBuf) -> Result<Self> {
+    /// Kills what this file names.
+    pub fn kill(pidfile: PathBuf) -> Result<Self> {
         let pid = std::fs::read_to_string(&pidfile).with_context(|| format!("reading {}", pidfile.display()))?;
         let pid: i32 = pid.split_whitespace().next().context("a pid")?.parse()?;
         let mut hold = pidfile.into_os_string();
@@ -162,7 +163,8 @@ impl Held {
         Ok(held)
     }
 
-    fn release(self) -> Result<()> {
+    /// Lets it be started again.
+    pub fn release(self) -> Result<()> {
         Ok(std::fs::remove_file(&self.0)?)
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::Cluster;
 use super::faults::{Ping, STEADY};
-use super::pods::Pod;
+use super::load::Load;
 use crate::cluster::kubectl::text;
 use crate::cluster::report::{Report, eventually};
 use crate::generate::chart;
@@ -53,18 +53,66 @@ pub fn run(cluster: &Cluster<'_>, report: &mut Report, proxy: &str) -> Result<()
     Ok(())
 }
 
+/// `weftctl check --before` on each bare node: nothing may have failed, and all that has to be looked at was.
+pub fn check_before(cluster: &Cluster<'_>, report: &mut Report) -> Result<()> {
+    let weftctl = cluster.weftctl_program()?.display().to_string();
+    let command = [&*weftctl, "check", "--before", "--services", "10.212.0.0/16", "-o", "json"];
+    let looked_at = |node| -> Result<()> {
+        let findings: Vec<serde_json::Value> = serde_json::from_str(&cluster.in_node(node, &command)?)?;
+        for check in ["datapath", "ports", "mtu", "ranges", "networks"] {
+            ensure!(
+                findings.iter().any(|finding| finding["check"] == check),
+                "{check} was not looked at: {findings:?}"
+            );
+        }
+        Ok(())
+    };
+    report.check("weftctl check --before finds that each node can have Weft", cluster.nodes().try_for_each(looked_at));
+    Ok(())
+}
+
+/// `kubectl weft check`: every path of pods is proven by pods that it makes and deletes.
+pub fn check_after(cluster: &Cluster<'_>, report: &mut Report) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    std::os::unix::fs::symlink(cluster.weftctl_program()?, folder.path().join("kubectl-weft"))?;
+    let path = format!("{}:{}", folder.path().display(), cluster.harness.bin().display());
+    let weft = |arguments: &[&str]| -> Result<String> {
+        let output = cluster.kubectl.command(&[&["weft"], arguments].concat()).env("PATH", &path).output()?;
+        let (said, why) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        ensure!(output.status.success(), "kubectl weft {}: {said}{why}", arguments.join(" "));
+        Ok(said.into_owned())
+    };
+    let outside = |port: u16| format!("--outside=10.211.0.1:{port}");
+    let proven = |said: &str| {
+        println!("{}", said.trim_end().lines().map(|line| format!("      {line}")).collect::<Vec<_>>().join("\n"));
+        for path in ["pod, same node", "pod, other nodes", "Service", "DNS", "node", "outside"] {
+            ensure!(said.lines().any(|line| line.starts_with(path) && line.contains(" ok ")), "{path} is not proven");
+        }
+        Ok(())
+    };
+    report.check(
+        "kubectl weft check proves every path",
+        weft(&["check", &outside(16443)]).and_then(|said| proven(&said)),
+    );
+    let status = weft(&["status"]).and_then(|said| {
+        ensure!(said.matches("realized").count() == usize::from(cluster.harness.nodes()), "{said}");
+        Ok(())
+    });
+    report.check("kubectl weft status tells of every node", status);
+    Ok(())
+}
+
 /// A rolling update, as an upgrade does it, while two pods on two nodes talk; then the pods of the leader and of all agents are deleted.
 pub fn replacements(cluster: &Cluster<'_>, report: &mut Report) -> Result<()> {
     cluster.apply(STEADY)?;
     let steady = cluster.ready_pods("steady", 2)?;
-    let (ping, asking) =
-        (Ping::start(cluster, &steady[0], &steady[1])?, Asking::start(cluster, &steady[0], &steady[1])?);
+    let (ping, load) = (Ping::start(cluster, &steady[0], &steady[1])?, Load::start(cluster, &steady[0], &steady[1])?);
     for workload in WORKLOADS {
         cluster.kubectl.run(&["rollout", "restart", workload, "-n", "weft-system"])?;
         report.check(&format!("rolling update of {workload}"), rolled_out(cluster, workload));
     }
     report.check("meanwhile no packet between pods that stayed is lost", ping.stop(cluster));
-    report.check("meanwhile every new connection between them is served", asking.stop(cluster));
+    report.check("meanwhile connections between them, old and new, are served", load.stop(cluster)?.whole());
     let lease = cluster.kubectl.json(&["get", "lease", "weft-controller", "-n", "weft-system"])?;
     let leader = text(&lease, "/spec/holderIdentity").to_owned();
     let delete = |which: &[&str]| {
@@ -83,42 +131,9 @@ pub fn replacements(cluster: &Cluster<'_>, report: &mut Report) -> Result<()> {
 /// What is rolled out.
 const WORKLOADS: [&str; 2] = ["deployment/weft-controller", "daemonset/weft-agent"];
 
-fn rolled_out(cluster: &Cluster<'_>, workload: &str) -> Result<()> {
+/// Waits until a workload runs in its newest form.
+pub fn rolled_out(cluster: &Cluster<'_>, workload: &str) -> Result<()> {
     cluster.kubectl.run(&["rollout", "status", workload, "-n", "weft-system", "--timeout=180s"]).map(drop)
-}
-
-/// One connection after the other from a pod to another, made by the pod's node in the pod's network namespace.
-struct Asking {
-    node: u16,
-    pid: String,
-}
-
-/// Where the node keeps what became of each, and what ends it.
-const ASKED: &str = "/run/asked";
-
-impl Asking {
-    fn start(cluster: &Cluster<'_>, from: &Pod, to: &Pod) -> Result<Self> {
-        let tasks = cluster.in_node(from.node, &["ctr", "-n", "k8s.io", "tasks", "ls"])?;
-        let task = tasks.lines().find(|l| l.starts_with(&from.container)).context("the pod's container runs")?;
-        let pid = task.split_whitespace().nth(1).context("a task has a pid")?;
-        let url = format!("http://{}:8080/hostname", to.address()?);
-        let one = format!("if curl -sfm 20 -o /dev/null {url}; then echo served; else echo lost; fi");
-        let script = format!(
-            "rm -f {ASKED}.end; nsenter -t {pid} -n sh -c 'until [ -e {ASKED}.end ]; do {one}; done' >{ASKED} 2>&1 </dev/null & echo $!"
-        );
-        let pid = cluster.in_node(from.node, &["sh", "-c", &script])?.trim().to_owned();
-        Ok(Self { node: from.node, pid })
-    }
-
-    fn stop(&self, cluster: &Cluster<'_>) -> Result<()> {
-        let script = format!("touch {ASKED}.end; while [ -e /proc/{} ]; do sleep 0.1; done; cat {ASKED}", self.pid);
-        let said = cluster.in_node(self.node, &["sh", "-c", &script])?;
-        let count = |word: &str| said.lines().filter(|line| *line == word).count();
-        let (served, lost) = (count("served"), count("lost"));
-        println!("      {served} connections");
-        ensure!(served > 20 && lost == 0, "{lost} of {} connections were lost", served + lost);
-        Ok(())
-    }
 }
 
 /// What of a network can be left on a node: links, addresses, routes, rules, tables of nftables, files.
@@ -202,11 +217,9 @@ fn dry_run(cluster: &Cluster<'_>, manifest: &str) -> Result<()> {
 }
 
 /// Whether some controller's answer has every node connected and realized; agents are connected to one of them.
-fn realized(cluster: &Cluster<'_>) -> Result<()> {
-    let pods =
-        cluster.kubectl.items(&["get", "pods", "-n", "weft-system", "-l", "app.kubernetes.io/name=weft-controller"])?;
+pub fn realized(cluster: &Cluster<'_>) -> Result<()> {
     let mut realized = std::collections::BTreeSet::new();
-    for pod in pods {
+    for pod in cluster.weft_pods("weft-controller")? {
         let exec = ["exec", "-n", "weft-system", text(&pod, "/metadata/name"), "--", "weftctl", "status"];
         for line in cluster.kubectl.run(&exec)?.lines().skip(1) {
             let words: Vec<&str> = line.split_whitespace().collect();

@@ -65,6 +65,11 @@ impl Cluster<'_> {
         Ok(pods.iter().filter(ours).map(Pod::read).filter(|pod| pod.node > 0).collect())
     }
 
+    /// The pods of one of Weft's workloads.
+    pub fn weft_pods(&self, name: &str) -> Result<Vec<Value>> {
+        self.kubectl.items(&["get", "pods", "-n", "weft-system", "-l", &format!("app.kubernetes.io/name={name}")])
+    }
+
     /// Waits for a number of ready pods in a namespace, all others gone.
     pub fn ready_pods(&self, namespace: &str, count: usize) -> Result<Vec<Pod>> {
         let mut pods = Vec::new();
