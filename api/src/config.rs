@@ -173,6 +173,37 @@ impl ControllerConfig {
     }
 }
 
+impl ControllerConfig {
+    /// The keys in which this one differs from the one that a controller runs with, and that only a start takes in: tunnels and identities
+    /// are of one kind on all nodes at once, and addresses that are given stay given. All others a running controller takes up.
+    pub fn needs_restart(&self, running: &ControllerConfig) -> Vec<&'static str> {
+        let rest = |subnet: &DefaultSubnet| {
+            let spec = SubnetSpec { cidrs: Vec::new(), ..subnet.spec.clone() };
+            DefaultSubnet { spec, ..subnet.clone() }
+        };
+        let (new, old) = (&self.default_subnet, &running.default_subnet);
+        let differs = [
+            ("encapsulation", self.encapsulation != running.encapsulation),
+            ("services", self.services != running.services),
+            ("defaultSubnet", rest(new) != rest(old)),
+            ("defaultSubnet.cidrs", !holds_all(&new.spec.cidrs, &old.spec.cidrs)),
+        ];
+        differs.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+    }
+}
+
+/// Whether ranges were only made larger, upwards, so that gateways stay, or were added for another family.
+fn holds_all(new: &[String], old: &[String]) -> bool {
+    let read = |cidr: &String| cidr.parse::<ipnetwork::IpNetwork>();
+    let holds = |old: &String| {
+        new.iter().any(|new| match (read(new), read(old)) {
+            (Ok(new), Ok(old)) => new.network() == old.network() && new.prefix() <= old.prefix(),
+            _ => new == old,
+        })
+    };
+    old.iter().all(holds)
+}
+
 fn unknown_key(place: &str, key: &str, known: &[&str]) -> ConfigError {
     let nearest = known.iter().min_by_key(|known| distance(known, key)).expect("the table has no empty place");
     let path = if place.is_empty() { key.to_string() } else { format!("{place}.{key}") };
@@ -254,6 +285,24 @@ mod tests {
         assert_eq!(config.default_subnet.name, "pods");
         assert_eq!(config.default_subnet.spec.cidrs, DefaultSubnet::default().spec.cidrs);
         assert!(config.default_subnet.spec.nat_outgoing);
+    }
+
+    #[test]
+    fn what_a_running_controller_takes_up_and_what_not() {
+        let read = |value: Value| ControllerConfig::from_value(value).expect("good");
+        let running = read(json!({"defaultSubnet": {"cidrs": ["10.10.0.0/16"]}}));
+        let check = |value: Value, expect: &[&str]| assert_eq!(read(value).needs_restart(&running), expect);
+        check(json!({"defaultSubnet": {"cidrs": ["10.10.0.0/16"]}}), &[]);
+        check(
+            json!({"defaultSubnet": {"cidrs": ["10.10.0.0/16", "10.20.0.0/16"]}, "mtu": 1400, "quietTime": "1s"}),
+            &[],
+        );
+        check(json!({"defaultSubnet": {"cidrs": ["10.20.0.0/16"]}}), &["defaultSubnet.cidrs"]);
+        check(json!({"defaultSubnet": {"cidrs": ["10.10.0.0/16"], "natOutgoing": false}}), &["defaultSubnet"]);
+        check(
+            json!({"defaultSubnet": {"cidrs": ["10.10.0.0/16"]}, "encapsulation": "vxlan", "services": {"proxy": "pods"}}),
+            &["encapsulation", "services"],
+        );
     }
 
     #[test]

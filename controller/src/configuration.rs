@@ -1,7 +1,7 @@
 //! The configuration file of an installed controller after it was read: edits of the ConfigMap come to it through the kubelet.
 //!
-//! A controller runs with what it has read at its start, so that nothing is ever half applied. Of an edit people are told in an Event of
-//! the ConfigMap: that it is good and what restart takes it, or that it is not, and why.
+//! An edit is taken up as a whole or not at all: live where every key that it changes can be, with a restart where one cannot. Of each edit people
+//! are told in an Event of the ConfigMap: that it is in force, which keys need that restart, or that it is refused, and why.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,6 +9,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use api::ControllerConfig;
 
+use logical::Network;
+use tokio::sync::mpsc::Sender;
+
+use crate::event::Event;
 use crate::notice::Recorder;
 
 /// The ConfigMap that the file is mounted from.
@@ -31,12 +35,14 @@ fn parse(text: &str) -> anyhow::Result<ControllerConfig> {
 }
 
 /// What is said of an edit.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
     /// It is what the controller runs with.
     Same,
-    /// It is another one, and good.
-    Restart,
+    /// It is another one, and good, and a running controller takes it up.
+    Live(Box<ControllerConfig>),
+    /// It is good too, but for these keys a controller has to be started anew.
+    Restart(Vec<&'static str>),
     /// It would keep a controller from starting.
     Refused(String),
 }
@@ -44,29 +50,52 @@ pub enum Verdict {
 /// Holds a file's text against the configuration that is in force.
 pub fn judge(text: &str, running: &ControllerConfig) -> Verdict {
     match parse(text) {
-        Ok(config) if config == *running => Verdict::Same,
-        Ok(_) => Verdict::Restart,
         Err(error) => Verdict::Refused(format!("{error:#}")),
+        Ok(config) if config == *running => Verdict::Same,
+        Ok(config) => match (Network::accepts(&config), config.needs_restart(running)) {
+            (Err(problem), _) => Verdict::Refused(format!("defaultSubnet: {}", problem.message)),
+            (Ok(()), keys) if keys.is_empty() => Verdict::Live(Box::new(config)),
+            (Ok(()), keys) => Verdict::Restart(keys),
+        },
     }
 }
 
-/// Looks at the file for ever, and tells of each edit once.
-pub async fn watch(
-    path: PathBuf,
-    running: ControllerConfig,
-    namespace: String,
-    recorder: Recorder,
-) -> anyhow::Result<()> {
-    let mut looks = tokio::time::interval(LOOK);
-    let mut told = Verdict::Same;
-    loop {
-        looks.tick().await;
-        // While the kubelet exchanges it, it is not there for a moment.
-        let Ok(text) = tokio::fs::read_to_string(&path).await else { continue };
-        let verdict = judge(&text, &running);
-        if verdict != told {
-            recorder.configuration(&namespace, &verdict);
-            told = verdict;
+/// Who follows the edits of a file.
+pub struct Follower {
+    /// The file.
+    pub path: PathBuf,
+    /// What is in force.
+    pub running: ControllerConfig,
+    /// Of the ConfigMap.
+    pub namespace: String,
+    /// Tells people.
+    pub recorder: Recorder,
+    /// To the controller's loop, which takes up what it can.
+    pub events: Sender<Event>,
+}
+
+impl Follower {
+    /// Looks at the file for ever, hands on each edit that can be taken up, and tells of each edit once.
+    pub async fn follow(mut self) -> anyhow::Result<()> {
+        let mut looks = tokio::time::interval(LOOK);
+        let mut told = Verdict::Same;
+        loop {
+            looks.tick().await;
+            // While the kubelet exchanges it, it is not there for a moment.
+            let Ok(text) = tokio::fs::read_to_string(&self.path).await else { continue };
+            let verdict = judge(&text, &self.running);
+            if verdict == told {
+                continue;
+            }
+            if let Verdict::Live(config) = &verdict {
+                if self.events.send(Event::Configured(config.clone())).await.is_err() {
+                    return Ok(());
+                }
+                self.running = (**config).clone();
+            }
+            self.recorder.configuration(&self.namespace, &verdict);
+            // What is in force now is the same as what was edited.
+            told = if matches!(verdict, Verdict::Live(_)) { Verdict::Same } else { verdict };
         }
     }
 }
@@ -79,8 +108,16 @@ mod tests {
     fn an_edit_is_the_same_another_or_refused_with_the_nearest_right_key() {
         let running = parse("services: {proxy: pods}\n").expect("good");
         assert_eq!(judge("# a comment\nservices:\n  proxy: pods\n", &running), Verdict::Same);
-        assert_eq!(judge("services: {proxy: pods}\nmtu: 1400\n", &running), Verdict::Restart);
-        for (text, part) in [("mtuu: 1400\n", "`mtu`"), ("mtu: [", "flow node"), ("mtu: -1\n", "-1")] {
+        let Verdict::Live(live) = judge("services: {proxy: pods}\nmtu: 1400\n", &running) else { panic!("it is live") };
+        assert_eq!(live.mtu, 1400);
+        let restart = "services: {proxy: full}\nmtu: 1400\nencapsulation: vxlan\n";
+        assert_eq!(judge(restart, &running), Verdict::Restart(vec!["encapsulation", "services"]), "all of it waits");
+        for (text, part) in [
+            ("mtuu: 1400\n", "`mtu`"),
+            ("mtu: [", "flow node"),
+            ("mtu: -1\n", "-1"),
+            ("defaultSubnet: {cidrs: [10.10.0.0/16, 10.10.3.0/24]}\n", "one prefix"),
+        ] {
             let Verdict::Refused(why) = judge(text, &running) else { panic!("{text} is refused") };
             assert!(why.contains(part), "{why}");
         }

@@ -112,6 +112,10 @@ impl Controller {
                 Event::Agent(id, FromAgent::Room(room)) => rooms.push((id, room)),
                 Event::Agent(id, told) => self.agent(id, told),
                 Event::Asked(question, reply) => self.asked(question, reply),
+                Event::Configured(config) => {
+                    self.waits.set_patience(config.identity_wait);
+                    self.feed.push(Fed::Configured(config));
+                }
                 Event::Wrote(ended) => {
                     self.wrote(&ended);
                     wrote.push(ended);

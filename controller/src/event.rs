@@ -1,5 +1,6 @@
 //! Everything that can happen to the controller's loop.
 
+use api::ControllerConfig;
 use api::inspect::{Answer, Question};
 use api::node::{AgentMessage, ControllerMessage, Hello};
 use logical::{Fact, Kind, ObjectKey};
@@ -23,6 +24,8 @@ pub enum Event {
     Agent(SessionId, FromAgent),
     /// A person asked.
     Asked(Question, oneshot::Sender<Answer>),
+    /// The configuration was edited, in what can be taken up.
+    Configured(Box<ControllerConfig>),
     /// A write ended, or an object was read again.
     Wrote(Wrote),
 }

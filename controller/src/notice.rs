@@ -75,12 +75,14 @@ impl Recorder {
     pub fn configuration(&self, namespace: &str, verdict: &Verdict) {
         let (kind, reason, message) = match verdict {
             Verdict::Same => ("Normal", "InForce", "the controller runs with this configuration".to_owned()),
-            Verdict::Restart => (
+            Verdict::Live(_) => ("Normal", "InForce", "the controller has taken up this configuration".to_owned()),
+            Verdict::Restart(keys) => (
                 "Normal",
                 "RestartNeeded",
                 format!(
-                    "this configuration is good; controllers take it at their start: kubectl -n {namespace} rollout restart \
-                     deployment weft-controller"
+                    "this configuration is good, but controllers take {} at their start, and till then none of the edit: \
+                     kubectl -n {namespace} rollout restart deployment weft-controller",
+                    keys.join(", ")
                 ),
             ),
             Verdict::Refused(why) => {

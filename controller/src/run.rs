@@ -109,11 +109,14 @@ pub async fn serve(setup: Setup, stop: impl Future<Output = ()>) -> anyhow::Resu
     // Dropped with this future, whatever ends it: nothing of a controller outlives its loop.
     let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
     let enrollment = setup.installed.as_ref().map(|installed| installed.enrollment(&setup.pki));
+    if let Some(installed) = &setup.installed
+        && let Some(path) = installed.config.clone()
+    {
+        let (namespace, events) = (installed.namespace.clone(), events.clone());
+        tasks.spawn(configuration::Follower { path, running, namespace, recorder, events }.follow());
+    }
     tasks.spawn(serve::serve(setup.agents, tls, serve::Shared { events, metrics: metrics.clone(), enrollment }));
     if let Some(installed) = setup.installed {
-        if let Some(file) = installed.config.clone() {
-            tasks.spawn(configuration::watch(file, running, installed.namespace.clone(), recorder));
-        }
         tasks.spawn(installed.keep(setup.pki, tenure.clone()));
     }
     tasks.spawn(health::serve(setup.health, metrics, is_ready));

@@ -37,6 +37,11 @@ impl Waits {
         Waits { patience, all: BTreeMap::new() }
     }
 
+    /// From now on nobody is waited for longer than this.
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
     /// Something waits. `owed` says which revision a node has still to confirm; `None`: nothing, or nobody is there to confirm it.
     pub fn begin(&mut self, wait: Wait, owed: impl Fn(&Name) -> Option<u64>) {
         let owed = wait.nodes.into_iter().filter_map(|node| owed(&node).map(|revision| (node, revision))).collect();

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use api::ControllerConfig;
 use api::node::Object;
 
 use crate::fact::{Fact, ObjectKey};
@@ -45,6 +46,9 @@ pub enum Event {
     Confirmed(Ticket),
     /// This replica leads, or follows.
     Role(Role),
+    /// The configuration was edited, in what a running network takes up ([`ControllerConfig::needs_restart`] names nothing): the MTU, the quiet
+    /// time, ranges of the default subnet that grow.
+    Configured(Box<ControllerConfig>),
     /// What the clock says. Time never goes backwards: an earlier value is ignored.
     Tick(Millis),
 }

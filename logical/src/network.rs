@@ -126,6 +126,14 @@ impl Network {
         Ok(network)
     }
 
+    /// Whether a network can have this configuration.
+    ///
+    /// # Errors
+    /// What is wrong with its default subnet.
+    pub fn accepts(config: &ControllerConfig) -> Result<(), Problem> {
+        Subnets::new(&config.default_subnet).map(drop)
+    }
+
     /// Applies one event.
     pub fn apply(&mut self, event: Event) -> Effects {
         self.apply_all([event])

@@ -48,6 +48,12 @@ impl Subnets {
         Ok(subnets)
     }
 
+    /// Puts another in the place of the configured default subnet, which must be usable.
+    pub fn set_default(&mut self, config: &DefaultSubnet) -> Result<(), Problem> {
+        self.default = (config.name.as_str().into(), Arc::new(Plan::new(&config.name, &config.spec)?));
+        Ok(())
+    }
+
     pub fn upsert(&mut self, subnet: Subnet) {
         self.facts.insert(Name::from(&*subnet.name), subnet);
     }

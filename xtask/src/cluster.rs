@@ -41,7 +41,9 @@ enum Verb {
     Install(InstallArgs),
     /// Installs Weft as `install` does, then breaks one part after the other under connections; afterwards every switch has what the API's
     /// objects ask for.
-    Faults(FaultsArgs),
+    Faults(InstalledArgs),
+    /// Installs Weft as `install` does, then edits its configuration, and takes it to another version and back under connections.
+    Life(InstalledArgs),
     /// Runs upstream's end-to-end suite, unmodified, against the cluster that is up: `netpol`, `services`, `network` or a regular
     /// expression over the names of tests.
     E2e(E2eArgs),
@@ -112,9 +114,9 @@ struct InstallArgs {
 }
 
 #[derive(clap::Args)]
-struct FaultsArgs {
-    /// Only those whose name contains this: leader, agent, vswitchd, api, containerd, node.
-    fault: Option<String>,
+struct InstalledArgs {
+    /// Only what contains this in its name: of faults leader, agent, vswitchd, api, containerd, node; of life configuration, upgrade.
+    part: Option<String>,
     /// How many nodes, at least 2.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(2..))]
     nodes: u16,
@@ -174,7 +176,9 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let harness = Harness::new()?;
     let _lock = match args.verb {
         Verb::Up(_) | Verb::E2e(_) | Verb::Conformance { .. } | Verb::Down => Some(harness.lock()?),
-        Verb::Kubeconfig | Verb::Node { .. } | Verb::Test(_) | Verb::Install(_) | Verb::Faults(_) => None,
+        Verb::Kubeconfig | Verb::Node { .. } | Verb::Test(_) | Verb::Install(_) | Verb::Faults(_) | Verb::Life(_) => {
+            None
+        }
     };
     match args.verb {
         Verb::Up(up) => harness.up(&up.into()),
@@ -185,7 +189,8 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         Verb::Node { node, command } => harness.node(node, &command),
         Verb::Test(t) => all_passed(test_with(&harness, &t)?),
         Verb::Install(install) => all_passed(install_with(&harness, &install)?),
-        Verb::Faults(faults) => all_passed(faults_with(&harness, &faults)?),
+        Verb::Faults(faults) => all_passed(with_installed(&harness, &faults, test::lose)?),
+        Verb::Life(life) => all_passed(with_installed(&harness, &life, test::live)?),
         Verb::E2e(e2e) => harness.e2e(&e2e.focus, e2e.procs, &e2e.flags),
         Verb::Conformance { procs } => conformance::run(&harness, procs),
         Verb::Down => harness.down(),
@@ -251,11 +256,16 @@ fn install_with(harness: &Harness, args: &InstallArgs) -> anyhow::Result<Outcome
     checked(harness, (!args.reuse).then_some(up), args.keep, || test::installed(harness, &args.proxy, after))
 }
 
-fn faults_with(harness: &Harness, args: &FaultsArgs) -> anyhow::Result<Outcome> {
+/// Runs checks of an installed Weft: they are told kube-proxy's mode and which of them are wanted.
+fn with_installed(
+    harness: &Harness,
+    args: &InstalledArgs,
+    checks: fn(&Harness, &str, &str) -> anyhow::Result<Report>,
+) -> anyhow::Result<Outcome> {
     let proxy = args.proxy.clone();
     let up = Up { nodes: args.nodes, network: Network::None, proxy, profile: Profile::of(args.debug) };
-    let fault = args.fault.as_deref().unwrap_or_default();
-    checked(harness, (!args.reuse).then_some(up), args.keep, || test::lose(harness, &args.proxy, fault))
+    let part = args.part.as_deref().unwrap_or_default();
+    checked(harness, (!args.reuse).then_some(up), args.keep, || checks(harness, &args.proxy, part))
 }
 
 /// Runs checks in a cluster: in one that is brought up for them, and taken down again unless it is to be kept, or in the one that is

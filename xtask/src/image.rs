@@ -66,7 +66,15 @@ pub fn run(args: &Args) -> Result<()> {
 /// # Errors
 /// As [`run`].
 pub fn make(profile: Profile, out: &std::path::Path) -> Result<Made> {
-    archive::write(&contents::of_image(profile)?, &format!("{NAME}:{}", version()), out)
+    make_as(version(), profile, out)
+}
+
+/// The same under another tag, as the release after this one would be.
+///
+/// # Errors
+/// As [`run`].
+pub fn make_as(tag: &str, profile: Profile, out: &std::path::Path) -> Result<Made> {
+    archive::write(&contents::of_image(profile)?, &format!("{NAME}:{tag}"), out)
 }
 
 /// The release, which is the image's tag.

@@ -183,8 +183,11 @@ async fn an_edit_of_the_configuration_is_answered_by_an_event() {
     let refused = soon("a wrong key is refused", said("Refused")).await;
     assert!(refused.contains("did you mean `mtu`?"), "{refused}");
     std::fs::write(&file, "mtu: 1400\n").unwrap();
-    let restart = soon("another configuration needs a restart", said("RestartNeeded")).await;
-    assert!(restart.contains("rollout restart"), "{restart}");
+    let live = soon("another MTU is taken up", said("InForce")).await;
+    assert!(live.contains("has taken up"), "{live}");
+    std::fs::write(&file, "mtu: 1500\nencapsulation: vxlan\n").unwrap();
+    let restart = soon("another tunnel needs a restart", said("RestartNeeded")).await;
+    assert!(restart.contains("take encapsulation at their start") && restart.contains("rollout restart"), "{restart}");
 }
 
 /// Waits until agents are told of these controllers.

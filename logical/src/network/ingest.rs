@@ -1,5 +1,6 @@
 //! Taking in events: facts and indexes change, and what depends on them is marked.
 
+use api::ControllerConfig;
 use ipnetwork::IpNetwork;
 
 use crate::book::BlockChange;
@@ -32,8 +33,22 @@ impl Network {
             }
             Event::Confirmed(ticket) => self.confirmed(ticket, effects),
             Event::Role(role) => self.lead(role),
+            Event::Configured(config) => self.configure(*config),
             Event::Tick(now) => self.tick(now),
         }
+    }
+
+    /// A default subnet that cannot be leaves everything as it was; who edits is told so before.
+    fn configure(&mut self, config: ControllerConfig) {
+        if self.subnets.set_default(&config.default_subnet).is_err() {
+            return;
+        }
+        self.dirty.subnets.insert(Name::from(&*config.default_subnet.name));
+        self.dirty.judge = true;
+        if config.mtu != self.config.mtu {
+            self.dirty.nodes.extend(self.nodes.keys().cloned());
+        }
+        self.config = config;
     }
 
     fn upsert(&mut self, fact: Fact, effects: &mut Effects) {

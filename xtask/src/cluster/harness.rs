@@ -213,6 +213,25 @@ impl Harness {
         Ok(archive)
     }
 
+    /// Makes Weft's image once more under another tag and brings it to the nodes that are up.
+    ///
+    /// # Errors
+    /// It cannot be made or imported.
+    pub fn bring_image(&self, tag: &str) -> Result<()> {
+        let archive = self.state.join(format!("weft-image-{tag}.tar"));
+        // The last build's, whichever that is: it is the one that runs.
+        let built =
+            |profile: &Profile| profile.folder().join("weft-agent").metadata().and_then(|file| file.modified()).ok();
+        let last = [Profile::Debug, Profile::Release].into_iter().max_by_key(built).context("two profiles")?;
+        image::make_as(tag, last, &archive)?;
+        let path = archive.display().to_string();
+        for node in 1..=self.nodes() {
+            let output = self.in_node(node, &["ctr", "-n", "k8s.io", "images", "import", &path]).output()?;
+            ensure!(output.status.success(), "node {node}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(())
+    }
+
     /// Takes the cluster down.
     ///
     /// # Errors

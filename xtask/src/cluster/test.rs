@@ -4,6 +4,7 @@ mod audit;
 mod churn;
 mod faults;
 mod install;
+mod life;
 mod load;
 mod loss;
 mod objects;
@@ -99,6 +100,19 @@ pub fn lose(harness: &Harness, proxy: &str, fault: &str) -> Result<Report> {
             install::run(cluster, report, proxy)?;
         }
         loss::run(cluster, report, loss::Which::Named(fault))
+    })
+}
+
+/// What an installed Weft goes through in its life: the parts whose name contains `name`. Installs it first in a cluster that is bare.
+///
+/// # Errors
+/// No cluster is up.
+pub fn live(harness: &Harness, proxy: &str, name: &str) -> Result<Report> {
+    part(harness, "the life of an installed Weft", |cluster, report| {
+        if cluster.weft_pods("weft-agent")?.is_empty() {
+            install::run(cluster, report, proxy)?;
+        }
+        life::run(cluster, report, name)
     })
 }
 

@@ -1,9 +1,11 @@
 //! Subnets: who uses them, what is wrong with them, what happens to pods when they change.
 
-use logical::{Change, Kind};
+use api::ControllerConfig;
+use api::node::object;
+use logical::{Change, Event, Kind, Network};
 use serde_json::json;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, config};
 use crate::server::{namespace, pod, subnet, with};
 
 /// A cluster with a subnet beside the default one.
@@ -286,4 +288,26 @@ fn a_second_family_does_not_change_pods_that_run() {
     assert_eq!(cluster.seen("a"), before);
     cluster.apply(pod("b", "n1"));
     assert_eq!(cluster.addresses("b"), "10.20.0.3,fd00:20::2");
+}
+
+#[test]
+fn an_edit_of_the_configuration_widens_a_range_and_tells_nodes_the_mtu() {
+    let mut cluster = Cluster::new(&["10.10.0.0/30"], 1);
+    cluster.apply(pod("a", "n1"));
+    cluster.apply(pod("b", "n1"));
+    assert_eq!(cluster.addresses("a"), "10.10.0.2");
+    assert!(cluster.addresses("b").starts_with("SubnetExhausted"), "{}", cluster.addresses("b"));
+    let edited = ControllerConfig { mtu: 1400, ..config(&["10.10.0.0/24"]) };
+    assert_eq!(edited.needs_restart(&config(&["10.10.0.0/30"])), [""; 0]);
+    cluster.feed([Event::Configured(Box::new(edited))]);
+    assert_eq!(["a", "b"].map(|name| cluster.addresses(name)), ["10.10.0.2", "10.10.0.3"], "what runs stays");
+    let view = cluster.network.node_view("n1").expect("it is there");
+    let Some(object::Kind::Config(told)) = &view["config/node"].kind else { panic!("a node has a configuration") };
+    assert_eq!(told.mtu, 1400);
+    let odd = ControllerConfig { mtu: 1300, ..config(&["10.10.0.0/30", "10.10.0.0/24"]) };
+    assert!(Network::accepts(&odd).is_err());
+    cluster.feed([Event::Configured(Box::new(odd))]);
+    let view = cluster.network.node_view("n1").expect("it is there");
+    let Some(object::Kind::Config(told)) = &view["config/node"].kind else { panic!("a node has a configuration") };
+    assert_eq!(told.mtu, 1400, "half of an edit is never in force");
 }

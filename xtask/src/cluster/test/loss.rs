@@ -46,7 +46,7 @@ spec:
 "#;
 
 /// A pause that nobody notices, on a machine whose two cores do everything.
-const UNNOTICED: Duration = Duration::from_secs(2);
+pub const UNNOTICED: Duration = Duration::from_secs(2);
 
 /// Which faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
