@@ -319,7 +319,13 @@ impl Controller {
         let is_first = backlog.is_some();
         let mut feed = backlog.unwrap_or_default();
         feed.append(&mut self.feed);
-        let is_node_gone = feed.iter().any(|fed| matches!(fed, Fed::Delete(key) if key.kind == Kind::Node));
+        let is_known = |node: &Name| self.network.node_names().any(|known| known == node);
+        let is_node_gone = feed.iter().any(|fed| match fed {
+            Fed::Delete(key) => key.kind == Kind::Node,
+            // Its agent may outlive it.
+            Fed::AgentLost { node } => !is_known(node),
+            _ => false,
+        });
         let edit = Edit { at: Instant::now(), time: self.clock.now() };
         if !is_first {
             self.realization.note(&feed, edit);

@@ -292,6 +292,62 @@ async fn a_node_that_is_gone_gives_its_blocks_back() {
 }
 
 #[tokio::test]
+async fn nodes_that_come_and_go_fifty_times_leave_nothing() {
+    let (_folder, pki) = pki();
+    let memory = cluster();
+    let replica = Replica::start("a", Arc::new(memory.clone()), &pki).await;
+    let mut stays = replica.agent("n1").await;
+    memory.apply(pod("stays", "n1", "u0")).unwrap();
+    let address = addresses(&stays.holds("pod/shop/stays").await);
+    let quiet = stays.memory.objects.clone();
+    for round in 1..=50 {
+        // Some names come back, as machines that are set up anew; others are never seen again.
+        let name = format!("x{}", if round % 2 == 0 { round } else { round % 5 });
+        memory.apply(node(&name, &format!("192.0.2.{}", 100 + round))).unwrap();
+        let mut agent = replica.agent(&name).await;
+        let (web, uid) = (format!("web-{round}"), format!("u{round}"));
+        memory.apply(pod(&web, &name, &uid)).unwrap();
+        let given = addresses(&agent.holds(&format!("pod/shop/{web}")).await);
+        assert_ne!(given, address);
+        agent.plug(Port { addresses: given, ..port(&web, &uid) }).await;
+        stays
+            .until("a route", |objects| {
+                objects.contains_key(&format!("peer/{name}")) && objects.len() > quiet.len() + 1
+            })
+            .await;
+        // Pods, node and agent go in any order.
+        let pod = Key::namespaced(source::Kind::Pod, "shop", &web);
+        match round % 3 {
+            0 => drop(agent),
+            1 => memory.delete(&pod),
+            _ => {}
+        }
+        memory.delete(&Key::cluster(source::Kind::Node, &name));
+        memory.delete(&pod);
+        stays.until("nothing of it", |objects| objects.keys().eq(quiet.keys())).await;
+    }
+    let mut left = String::new();
+    let end = std::time::Instant::now() + crate::LIMIT / 2;
+    while std::time::Instant::now() < end {
+        is_heard(&replica, &mut stays).await;
+        let Answer::Status(nodes) = replica.ask(&Question::Status).await else { panic!("no status") };
+        let Answer::Addresses(mut used) = replica.ask(&Question::Addresses).await else { panic!("no addresses") };
+        let Answer::Nodes(blocks) = replica.ask(&Question::Nodes).await else { panic!("no nodes") };
+        let names: Vec<&str> = nodes.iter().map(|node| node.node.as_str()).collect();
+        used.retain(|used| used.name != "stays");
+        let streams = replica.number("weft_controller_agents_connected").await;
+        let written: Vec<String> = blocks_of(&memory);
+        left = format!("{names:?}, {streams} streams, {used:?}, {blocks:?}, {written:?}");
+        if names == ["n1", "n2"] && used.is_empty() && streams == 1.0 && written == ["n1", "n1"] {
+            left.clear();
+            break;
+        }
+    }
+    assert_eq!(left, "", "of nodes, pods, blocks and streams only those are left that stayed");
+    assert_eq!(addresses(&stays.memory.objects["pod/shop/stays"]), address, "what stays is left alone");
+}
+
+#[tokio::test]
 async fn an_address_is_given_again_only_when_pod_and_port_are_gone() {
     let (_folder, pki) = pki();
     let memory = cluster();
@@ -307,6 +363,24 @@ async fn an_address_is_given_again_only_when_pod_and_port_are_gone() {
     agent.unplug("c-u1").await;
     let freed = async { while is_used(&replica, &address).await {} };
     crate::soon("the address is free", freed).await;
+}
+
+/// The node of each AddressBlock that is stored.
+fn blocks_of(memory: &Memory) -> Vec<String> {
+    let mut nodes = std::collections::BTreeMap::new();
+    for write in memory.writes() {
+        match write {
+            source::Write::Create(object) | source::Write::Update(object)
+                if object.key().kind == source::Kind::AddressBlock =>
+            {
+                let node = object.value().pointer("/spec/node").and_then(|node| node.as_str()).unwrap_or_default();
+                nodes.insert(object.key().clone(), node.to_owned());
+            }
+            source::Write::Delete(key, ..) => _ = nodes.remove(&key),
+            _ => {}
+        }
+    }
+    nodes.into_values().collect()
 }
 
 /// What an agent has said so far has been taken in when the answer that it says next has come through.
