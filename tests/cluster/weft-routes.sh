@@ -11,7 +11,7 @@ wanted() {
     local nodes
     nodes=$(kubectl get nodes -o json) || return 1
     kubectl get addressblocks -o json | jq -r --argjson nodes "$nodes" '
-        ($nodes.items | map({key: .metadata.name, value: (.status.addresses[]? | select(.type == "InternalIP") | .address)}) | from_entries) as $ip
+        ($nodes.items | map({key: .metadata.name, value: ([.status.addresses[]? | select(.type == "InternalIP" and (.address | contains(":") | not)) | .address][0])}) | from_entries) as $ip
         | .items[] | .spec.node as $own
         | (.spec | [.cidr, .node]), (.allocations[]? | select((.node // "") != "" and .node != $own) | [.address + "/32", .node])
         | select(contains([":"]) | not) | select($ip[.[1]]) | "\(.[0]) \($ip[.[1]])"' | sort
