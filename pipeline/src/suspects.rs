@@ -85,18 +85,18 @@ impl Realizer {
             }
             (Some(Fact::Peers(old)), new) => {
                 let new: &[u32] = if let Some(Fact::Peers(new)) = new { &new.identities } else { &[] };
-                let gone: Vec<u32> =
-                    old.identities.iter().filter(|identity| !new.contains(identity)).copied().collect();
+                let stays = |identity: &u32| new.binary_search(identity).is_ok();
+                let gone: Vec<u32> = old.identities.iter().filter(|identity| !stays(identity)).copied().collect();
                 if !gone.is_empty() {
                     self.suspects.rules.extend(self.policy().naming(&old.name));
                 }
                 // Where the set stays, they are gone from the cluster, or their labels are others: as whom a silent pod of
                 // another node would be judged is not known any more.
                 self.worn_out.extend(gone.into_iter().filter(|_| !new.is_empty()));
-                self.worn_out.retain(|identity| !new.contains(identity));
+                self.worn_out.retain(|identity| !stays(identity));
             }
             (None, Some(Fact::Peers(new))) => {
-                self.worn_out.retain(|identity| !new.identities.contains(identity));
+                self.worn_out.retain(|identity| new.identities.binary_search(identity).is_err());
             }
             (Some(Fact::Pod(old)), Some(Fact::Pod(new))) if old.identity != new.identity => {
                 self.suspects.addresses.extend(&new.addresses);

@@ -75,7 +75,7 @@ pub struct Rule {
 pub struct Peers {
     /// Its name.
     pub name: String,
-    /// Identities in it.
+    /// Identities in it, in order: there may be tens of thousands.
     pub identities: Vec<u32>,
     /// Blocks of addresses in it.
     pub blocks: Vec<Block>,
@@ -202,7 +202,9 @@ pub(super) fn peers(p: &node::Peers, key: &str) -> Result<Peers, Fault> {
         Ok(Block { cidr: prefix(&b.cidr)?, except })
     };
     let blocks = p.blocks.iter().map(block).collect::<Result<_, Fault>>()?;
-    Ok(Peers { name: p.name.clone(), identities: p.identities.clone(), blocks })
+    let mut identities = p.identities.clone();
+    identities.sort_unstable();
+    Ok(Peers { name: p.name.clone(), identities, blocks })
 }
 
 pub(super) fn address(a: &node::Address) -> Result<Address, Fault> {
