@@ -15,7 +15,8 @@ start() { spawn "$1" "$here/keep.sh" "$WC_STATE/pids/$1.kept" "${@:2}"; }
 boot() {
     local name=wc-node$1 ip=$WC_UNDERLAY.$((10 + $1)) ips
     ip netns add "$name"
-    ip link add "wc-veth$1" type veth peer name eth0 netns "$name"
+    # A machine that is switched off and on has the MAC that it had, and the link-local address that follows from it.
+    ip link add "wc-veth$1" type veth peer name eth0 address "$(printf '02:57:43:00:00:%02x' "$1")" netns "$name"
     ethtool -K "wc-veth$1" tx off >/dev/null
     ip link set "wc-veth$1" master wc-br0 up
     ip -n "$name" link set lo up
