@@ -27,9 +27,8 @@ pub fn datagrams(dump: &str) -> impl Iterator<Item = Opened> {
 }
 
 fn opened(line: &str) -> Option<Opened> {
-    let tuple = |name: &str| Some(line.split_once(name)?.1.split_once(')')?.0);
     let after = |name: &str| Some(line.split_once(name)?.1.split([',', ')']).next().unwrap_or_default());
-    let (orig, reply) = (tuple("orig=(")?, tuple("reply=(")?);
+    let (orig, reply) = tuples(line)?;
     let label = match after(",labels=0x") {
         Some(digits) => u128::from_str_radix(digits, 16).ok()?,
         None => 0,
@@ -58,14 +57,19 @@ fn read(line: &str) -> Option<Tracked> {
         "sctp" => Protocol::Sctp,
         _ => return None,
     };
-    let tuple = |name: &str| Some(line.split_once(name)?.1.split_once(')')?.0);
-    let (orig, reply) = (tuple("orig=(")?, tuple("reply=(")?);
+    let (orig, reply) = tuples(line)?;
     let tracked =
         Tracked { protocol, asked: target(orig, ["dst", "dport"])?, answers: target(reply, ["src", "sport"])? };
     let state =
         line.split_once("(state=").map_or("ESTABLISHED", |(_, rest)| rest.split([',', ')']).next().unwrap_or(""));
     let is_open = matches!(state, "SYN_SENT" | "SYN_RECV" | "ESTABLISHED" | "COOKIE_WAIT" | "COOKIE_ECHOED");
     Some(tracked).filter(|_| is_open)
+}
+
+/// How a connection was asked for, and how it is answered.
+fn tuples(line: &str) -> Option<(&str, &str)> {
+    let tuple = |name: &str| Some(line.split_once(name)?.1.split_once(')')?.0);
+    Some((tuple("orig=(")?, tuple("reply=(")?))
 }
 
 fn target(tuple: &str, [address, port]: [&str; 2]) -> Option<Target> {

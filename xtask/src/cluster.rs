@@ -94,6 +94,7 @@ struct TestArgs {
     debug: bool,
 }
 
+/// A bare cluster, in which Weft is installed by its manifest.
 #[derive(clap::Args)]
 struct InstallArgs {
     /// How many nodes, at least 2.
@@ -102,41 +103,36 @@ struct InstallArgs {
     /// kube-proxy's mode (nftables, iptables), or none: then Weft serves all Services, and is installed with the API's address.
     #[arg(long, default_value = "nftables")]
     proxy: String,
-    /// Uses the bare cluster that is up.
+    /// Uses the cluster that is up: of `install` a bare one, else the Weft that is installed in it.
     #[arg(long)]
     reuse: bool,
-    /// Leaves the cluster up at the end, with Weft in it; without this it is uninstalled, and nothing may be left of it.
+    /// Leaves the cluster up at the end, with Weft in it; without this `install` uninstalls it, and nothing may be left of it.
     #[arg(long)]
     keep: bool,
     /// Weft built without optimization.
     #[arg(long)]
     debug: bool,
+}
+
+impl InstallArgs {
+    /// The cluster to bring up; none where the one that is up is used.
+    fn up(&self) -> Option<Up> {
+        let (nodes, network, proxy) = (self.nodes, Network::None, self.proxy.clone());
+        (!self.reuse).then(|| Up { nodes, network, proxy, profile: Profile::of(self.debug) })
+    }
 }
 
 #[derive(clap::Args)]
 struct InstalledArgs {
     /// Only what contains this in its name: of faults leader, agent, vswitchd, api, containerd, node; of life configuration, upgrade.
     part: Option<String>,
-    /// How many nodes, at least 2.
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(2..))]
-    nodes: u16,
-    /// kube-proxy's mode (nftables, iptables), or none.
-    #[arg(long, default_value = "nftables")]
-    proxy: String,
-    /// Uses the cluster that is up, with the Weft that is installed in it.
-    #[arg(long)]
-    reuse: bool,
-    /// Leaves the cluster up at the end.
-    #[arg(long)]
-    keep: bool,
-    /// Weft built without optimization.
-    #[arg(long)]
-    debug: bool,
+    #[command(flatten)]
+    install: InstallArgs,
 }
 
 #[derive(clap::Args)]
 struct E2eArgs {
-    /// `netpol`, `services`, `network` or a regular expression.
+    /// `netpol`, `services`, `network`, `dual` (of a cluster with WC_FAMILIES=dual) or a regular expression.
     focus: String,
     /// How many tests at a time.
     #[arg(long, short, default_value_t = 3)]
@@ -250,10 +246,8 @@ fn test_with(harness: &Harness, args: &TestArgs) -> anyhow::Result<Outcome> {
 }
 
 fn install_with(harness: &Harness, args: &InstallArgs) -> anyhow::Result<Outcome> {
-    let proxy = args.proxy.clone();
-    let up = Up { nodes: args.nodes, network: Network::None, proxy, profile: Profile::of(args.debug) };
     let after = if args.keep { test::After::Keep } else { test::After::Uninstall };
-    checked(harness, (!args.reuse).then_some(up), args.keep, || test::installed(harness, &args.proxy, after))
+    checked(harness, args.up(), args.keep, || test::installed(harness, &args.proxy, after))
 }
 
 /// Runs checks of an installed Weft: they are told kube-proxy's mode and which of them are wanted.
@@ -262,10 +256,8 @@ fn with_installed(
     args: &InstalledArgs,
     checks: fn(&Harness, &str, &str) -> anyhow::Result<Report>,
 ) -> anyhow::Result<Outcome> {
-    let proxy = args.proxy.clone();
-    let up = Up { nodes: args.nodes, network: Network::None, proxy, profile: Profile::of(args.debug) };
-    let part = args.part.as_deref().unwrap_or_default();
-    checked(harness, (!args.reuse).then_some(up), args.keep, || checks(harness, &args.proxy, part))
+    let (install, part) = (&args.install, args.part.as_deref().unwrap_or_default());
+    checked(harness, install.up(), install.keep, || checks(harness, &install.proxy, part))
 }
 
 /// Runs checks in a cluster: in one that is brought up for them, and taken down again unless it is to be kept, or in the one that is

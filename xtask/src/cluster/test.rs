@@ -166,4 +166,12 @@ impl Cluster<'_> {
         );
         Ok(String::from_utf8(output.stdout)?)
     }
+
+    /// The process of a container that runs in a node, by the container's id.
+    fn pid_in_node(&self, node: u16, container: &str) -> Result<String> {
+        let tasks = self.in_node(node, &["ctr", "-n", "k8s.io", "tasks", "ls"])?;
+        let task = tasks.lines().find(|line| line.starts_with(container));
+        let task = task.with_context(|| format!("node {node}: container {container} does not run"))?;
+        Ok(task.split_whitespace().nth(1).context("a task has a pid")?.to_owned())
+    }
 }

@@ -182,9 +182,7 @@ const PINGS: &str = "/run/pings";
 impl Ping {
     /// Begins.
     pub fn start(cluster: &Cluster<'_>, from: &Pod, to: &Pod) -> Result<Self> {
-        let tasks = cluster.in_node(from.node, &["ctr", "-n", "k8s.io", "tasks", "ls"])?;
-        let task = tasks.lines().find(|l| l.starts_with(&from.container)).context("the pod's container runs")?;
-        let pid = task.split_whitespace().nth(1).context("a task has a pid")?;
+        let pid = cluster.pid_in_node(from.node, &from.container)?;
         let script = format!("nsenter -t {pid} -n ping -i 0.2 {} >{PINGS} 2>&1 </dev/null & echo $!", to.address()?);
         let pid = cluster.in_node(from.node, &["sh", "-c", &script])?.trim().to_owned();
         Ok(Self { node: from.node, pid })

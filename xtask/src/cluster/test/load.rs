@@ -39,9 +39,7 @@ pub struct Seen {
 impl Load {
     /// Begins, from a pod to another.
     pub fn start(cluster: &Cluster<'_>, from: &Pod, to: &Pod) -> Result<Self> {
-        let tasks = cluster.in_node(from.node, &["ctr", "-n", "k8s.io", "tasks", "ls"])?;
-        let task = tasks.lines().find(|line| line.starts_with(&from.container)).context("the pod's container runs")?;
-        let pod = task.split_whitespace().nth(1).context("a task has a pid")?;
+        let pod = cluster.pid_in_node(from.node, &from.container)?;
         cluster.in_node(from.node, &["sh", "-c", &format!("rm -rf {FOLDER}; mkdir {FOLDER}")])?;
         let pids = [("kept", kept(&to.address()?.to_string())), ("new", new(&to.address()?.to_string()))]
             .into_iter()

@@ -277,8 +277,6 @@ fn kill(cluster: &Cluster<'_>, pod: &str, container: &str) -> Result<()> {
     let status = statuses.into_iter().flatten().find(|status| text(status, "/name") == container);
     let id = text(status.context("the pod has such a container")?, "/containerID").trim_start_matches("containerd://");
     let node = text(&object, "/spec/nodeName").trim_start_matches("wc-node").parse()?;
-    let tasks = cluster.in_node(node, &["ctr", "-n", "k8s.io", "tasks", "ls"])?;
-    let task = tasks.lines().find(|line| line.starts_with(id)).with_context(|| format!("{container} runs"))?;
-    let pid = task.split_whitespace().nth(1).context("a task has a pid")?;
-    cluster.in_node(node, &["kill", "-KILL", pid]).map(drop)
+    let pid = cluster.pid_in_node(node, id)?;
+    cluster.in_node(node, &["kill", "-KILL", &pid]).map(drop)
 }
