@@ -24,6 +24,10 @@ pub struct ControllerConfig {
     pub identity_wait: std::time::Duration,
     /// Services: who serves them, and at which addresses.
     pub services: ServicesConfig,
+    /// What is logged.
+    pub log: LogConfig,
+    /// Where an installed controller reaches the Kubernetes API, `192.0.2.1:6443`; empty: at the API's Service.
+    pub api_server: String,
 }
 
 impl Default for ControllerConfig {
@@ -35,6 +39,8 @@ impl Default for ControllerConfig {
             quiet_time: std::time::Duration::from_secs(30),
             identity_wait: std::time::Duration::from_secs(2),
             services: ServicesConfig::default(),
+            log: LogConfig::default(),
+            api_server: String::new(),
         }
     }
 }
@@ -71,6 +77,16 @@ pub struct ServicesConfig {
     pub external_ips: bool,
     /// Prefixes of node addresses at which NodePorts are served; none: the nodes' InternalIPs.
     pub node_port_addresses: Vec<String>,
+}
+
+/// What is logged: `info`, `debug`, or with words for a part alone, `warn,ovsdb=debug`; empty: as `WEFT_LOG` of the process says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LogConfig {
+    /// By controllers.
+    pub controller: String,
+    /// By agents.
+    pub agent: String,
 }
 
 /// Whose Services Weft serves on a node.
@@ -131,14 +147,108 @@ pub enum ConfigError {
     Value(String),
 }
 
-/// The keys that exist, by place; `""` is the top. Derived types refuse nothing, so that this one table does.
-const KEYS: &[(&str, &[&str])] = &[
-    ("", &["defaultSubnet", "encapsulation", "mtu", "quietTime", "identityWait", "services"]),
-    ("defaultSubnet", &["name", "cidrs", "gateways", "reserved", "blockSize", "namespaces", "natOutgoing"]),
-    ("services", &["proxy", "externalIPs", "nodePortAddresses"]),
-    ("defaultSubnet.blockSize", &["ipv4", "ipv6"]),
-    ("defaultSubnet.namespaces", &["names", "selector"]),
+/// A key of the configuration, as docs/install.md lists it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
+    /// Its name, with dots.
+    pub key: &'static str,
+    /// When an edit of it is in force.
+    pub taken: Taken,
+    /// What it is for.
+    pub about: &'static str,
+}
+
+/// When an edit is in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// While controllers and agents run.
+    Live,
+    /// Where ranges are only made larger or added for another family, while they run; else with a start of the controllers.
+    LiveWhereLarger,
+    /// With a start of the controllers.
+    AtStart,
+}
+
+/// Every key that exists. Derived types refuse none, so that this one table does.
+pub const SETTINGS: &[Setting] = &[
+    setting(
+        "defaultSubnet.name",
+        Taken::AtStart,
+        "The subnet of pods that nothing else is said about; a Subnet of that name takes its place.",
+    ),
+    setting("defaultSubnet.cidrs", Taken::LiveWhereLarger, "Its ranges, one of each family."),
+    setting("defaultSubnet.gateways", Taken::AtStart, "Its gateways; none: the first address of each range."),
+    setting("defaultSubnet.reserved", Taken::AtStart, "Addresses and ranges of it that no pod gets."),
+    setting("defaultSubnet.blockSize.ipv4", Taken::AtStart, "Prefix length of the blocks that nodes get of it."),
+    setting("defaultSubnet.blockSize.ipv6", Taken::AtStart, "The same of IPv6."),
+    setting("defaultSubnet.namespaces.names", Taken::AtStart, "Namespaces whose pods are in it."),
+    setting("defaultSubnet.namespaces.selector", Taken::AtStart, "The same by their labels."),
+    setting("defaultSubnet.natOutgoing", Taken::AtStart, "Whether what leaves the cluster has the node's address."),
+    setting("encapsulation", Taken::AtStart, "How packets travel between nodes: `geneve` or `vxlan`."),
+    setting("mtu", Taken::Live, "MTU of pods that start from then on, in bytes; 0: from the underlay."),
+    setting("quietTime", Taken::Live, "How long an address rests before another pod gets it: `30s`, `500ms`, `2m`."),
+    setting(
+        "identityWait",
+        Taken::Live,
+        "How long a pod waits at most for the nodes that have to know its new identity.",
+    ),
+    setting(
+        "services.proxy",
+        Taken::AtStart,
+        "`full`: Weft serves all Services, no kube-proxy runs; `pods`: what pods ask for, kube-proxy the rest.",
+    ),
+    setting(
+        "services.externalIPs",
+        Taken::AtStart,
+        "Whether `spec.externalIPs` hold; who may write Services can then claim any address.",
+    ),
+    setting(
+        "services.nodePortAddresses",
+        Taken::AtStart,
+        "Prefixes of node addresses at which NodePorts are served; none: the nodes' InternalIPs.",
+    ),
+    setting(
+        "apiServer",
+        Taken::AtStart,
+        "Where controllers reach the Kubernetes API without a Service, `192.0.2.1:6443`; to be given where no kube-proxy runs.",
+    ),
+    setting(
+        "log.controller",
+        Taken::Live,
+        "What controllers log: `debug`, `warn,kube_client=debug`; empty: as their `WEFT_LOG` says, `info` without it.",
+    ),
+    setting("log.agent", Taken::Live, "The same of agents: `debug`, `warn,ovsdb=debug`."),
 ];
+
+const fn setting(key: &'static str, taken: Taken, about: &'static str) -> Setting {
+    Setting { key, taken, about }
+}
+
+/// The words that are known at a place, which is `""` at the top; each once.
+fn known_at(place: &str) -> Vec<&'static str> {
+    let below = |setting: &Setting| match place {
+        "" => Some(setting.key),
+        _ => setting.key.strip_prefix(place)?.strip_prefix('.'),
+    };
+    let mut words: Vec<&str> =
+        SETTINGS.iter().filter_map(below).map(|rest| rest.split('.').next().unwrap_or(rest)).collect();
+    words.dedup();
+    words
+}
+
+/// The first key of a value that does not exist, at its place or below it.
+fn unknown(place: &str, value: &Value) -> Option<ConfigError> {
+    let (known, map) = (known_at(place), value.as_object()?);
+    // Below a key that holds a value, such as labels of a selector, all is its own.
+    if known.is_empty() {
+        return None;
+    }
+    map.iter().find_map(|(key, value)| match known.contains(&key.as_str()) {
+        true if place.is_empty() => unknown(key, value),
+        true => unknown(&format!("{place}.{key}"), value),
+        false => Some(unknown_key(place, key, &known)),
+    })
+}
 
 impl ControllerConfig {
     /// Reads a configuration from the value that a YAML or JSON file holds (`null`: an empty file). Keys that do not exist
@@ -147,13 +257,8 @@ impl ControllerConfig {
         if value.is_null() {
             return Ok(ControllerConfig::default());
         }
-        for (place, known) in KEYS {
-            let found =
-                place.split('.').filter(|part| !part.is_empty()).try_fold(&value, |value, part| value.get(part));
-            let Some(map) = found.and_then(Value::as_object) else { continue };
-            if let Some(key) = map.keys().find(|key| !known.contains(&key.as_str())) {
-                return Err(unknown_key(place, key, known));
-            }
+        if let Some(error) = unknown("", &value) {
+            return Err(error);
         }
         let mut value = value;
         if let Some(subnet) = value.get_mut("defaultSubnet").and_then(Value::as_object_mut)
@@ -168,9 +273,21 @@ impl ControllerConfig {
             Some(odd) => Err(ConfigError::Value(format!(
                 "services.nodePortAddresses: {odd:?} is no prefix; write 192.0.2.0/24, or 192.0.2.7/32 for one address"
             ))),
-            None => Ok(config),
+            None if is_server(&config.api_server) => Ok(config),
+            None => Err(ConfigError::Value(format!(
+                "apiServer: {:?} is no host with a port; write 192.0.2.1:6443 or [2001:db8::1]:6443",
+                config.api_server
+            ))),
         }
     }
+}
+
+/// Whether this is empty, or a host with a port.
+fn is_server(text: &str) -> bool {
+    let parts = text.rsplit_once(':');
+    let is_host =
+        |host: &str| !host.is_empty() && (!host.contains(':') || host.starts_with('[') && host.ends_with(']'));
+    text.is_empty() || parts.is_some_and(|(host, port)| is_host(host) && port.parse::<u16>().is_ok())
 }
 
 impl ControllerConfig {
@@ -185,6 +302,7 @@ impl ControllerConfig {
         let differs = [
             ("encapsulation", self.encapsulation != running.encapsulation),
             ("services", self.services != running.services),
+            ("apiServer", self.api_server != running.api_server),
             ("defaultSubnet", rest(new) != rest(old)),
             ("defaultSubnet.cidrs", !holds_all(&new.spec.cidrs, &old.spec.cidrs)),
         ];
@@ -235,7 +353,11 @@ mod duration {
     use serde_json::Value;
 
     pub fn serialize<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&format!("{}ms", time.as_millis()))
+        let text = match time.as_millis() {
+            milliseconds if milliseconds.is_multiple_of(1_000) => format!("{}s", milliseconds / 1_000),
+            milliseconds => format!("{milliseconds}ms"),
+        };
+        serializer.serialize_str(&text)
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
@@ -306,6 +428,38 @@ mod tests {
     }
 
     #[test]
+    fn the_page_says_of_each_key_when_an_edit_is_in_force() {
+        let other = |key: &str| match key {
+            "defaultSubnet.name" => json!("pods"),
+            "defaultSubnet.cidrs" => json!(["10.10.0.0/15", "fd00:10::/64"]),
+            "defaultSubnet.gateways" => json!(["10.10.0.9"]),
+            "defaultSubnet.reserved" => json!(["10.10.0.64/26"]),
+            "defaultSubnet.blockSize.ipv4" => json!(25),
+            "defaultSubnet.blockSize.ipv6" => json!(121),
+            "defaultSubnet.namespaces.names" => json!(["shop"]),
+            "defaultSubnet.namespaces.selector" => json!({"matchLabels": {"a": "b"}}),
+            "defaultSubnet.natOutgoing" => json!(false),
+            "encapsulation" => json!("vxlan"),
+            "mtu" => json!(1400),
+            "quietTime" | "identityWait" => json!("7s"),
+            "services.proxy" => json!("pods"),
+            "services.externalIPs" => json!(true),
+            "services.nodePortAddresses" => json!(["192.0.2.0/24"]),
+            "log.controller" | "log.agent" => json!("debug"),
+            "apiServer" => json!("192.0.2.1:6443"),
+            _ => panic!("{key} has no other value here"),
+        };
+        let running = ControllerConfig::default();
+        for setting in SETTINGS {
+            let value = setting.key.rsplit('.').fold(other(setting.key), |value, word| json!({ word: value }));
+            let edited = ControllerConfig::from_value(value).expect(setting.key);
+            assert_ne!(edited, running, "{}", setting.key);
+            let is_live = edited.needs_restart(&running).is_empty();
+            assert_eq!(is_live, setting.taken != Taken::AtStart, "{}", setting.key);
+        }
+    }
+
+    #[test]
     fn an_unknown_key_is_refused_with_the_nearest_right_one() {
         assert!(refused(json!({"quiettime": 3})).contains("did you mean `quietTime`?"));
         assert!(refused(json!({"encapsulaton": "geneve"})).contains("did you mean `encapsulation`?"));
@@ -330,5 +484,9 @@ mod tests {
         assert!(refused(json!({"encapsulation": "gre"})).contains("gre"));
         assert!(refused(json!({"quietTime": "soon"})).contains("is no time"));
         assert!(refused(json!({"mtu": -1})).contains("-1"));
+        for odd in ["192.0.2.1", "https://192.0.2.1:6443/", "2001:db8::1:6443", ":6443"] {
+            assert!(refused(json!({ "apiServer": odd })).contains("is no host with a port"), "{odd}");
+        }
+        assert!(ControllerConfig::from_value(json!({"apiServer": "[2001:db8::1]:6443"})).is_ok());
     }
 }

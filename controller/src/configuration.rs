@@ -13,6 +13,7 @@ use logical::Network;
 use tokio::sync::mpsc::Sender;
 
 use crate::event::Event;
+use crate::log;
 use crate::notice::Recorder;
 
 /// The ConfigMap that the file is mounted from.
@@ -31,7 +32,13 @@ pub fn read(path: Option<&Path>) -> anyhow::Result<ControllerConfig> {
 }
 
 fn parse(text: &str) -> anyhow::Result<ControllerConfig> {
-    Ok(ControllerConfig::from_value(serde_yaml_ng::from_str(text)?)?)
+    let config = ControllerConfig::from_value(serde_yaml_ng::from_str(text)?)?;
+    for (key, wanted) in [("log.controller", &config.log.controller), ("log.agent", &config.log.agent)] {
+        if !wanted.is_empty() {
+            log::read(wanted).context(key)?;
+        }
+    }
+    Ok(config)
 }
 
 /// What is said of an edit.
@@ -110,12 +117,15 @@ mod tests {
         assert_eq!(judge("# a comment\nservices:\n  proxy: pods\n", &running), Verdict::Same);
         let Verdict::Live(live) = judge("services: {proxy: pods}\nmtu: 1400\n", &running) else { panic!("it is live") };
         assert_eq!(live.mtu, 1400);
+        let log = judge("services: {proxy: pods}\nlog: {agent: debug}\n", &running);
+        assert!(matches!(log, Verdict::Live(live) if live.log.agent == "debug"));
         let restart = "services: {proxy: full}\nmtu: 1400\nencapsulation: vxlan\n";
         assert_eq!(judge(restart, &running), Verdict::Restart(vec!["encapsulation", "services"]), "all of it waits");
         for (text, part) in [
             ("mtuu: 1400\n", "`mtu`"),
             ("mtu: [", "flow node"),
             ("mtu: -1\n", "-1"),
+            ("log: {agent: loud}\n", "log.agent"),
             ("defaultSubnet: {cidrs: [10.10.0.0/16, 10.10.3.0/24]}\n", "one prefix"),
         ] {
             let Verdict::Refused(why) = judge(text, &running) else { panic!("{text} is refused") };

@@ -15,6 +15,7 @@ use crate::apply::Writer;
 use crate::ask::{Asks, Known};
 use crate::event::{Event, FromAgent, Outcome, SessionId, Watched, Wrote};
 use crate::lease::Tenure;
+use crate::log;
 use crate::metrics::{Metrics, OfKind};
 use crate::notice::Recorder;
 use crate::realization::{Edit, Realization};
@@ -114,6 +115,7 @@ impl Controller {
                 Event::Asked(question, reply) => self.asked(question, reply),
                 Event::Configured(config) => {
                     self.waits.set_patience(config.identity_wait);
+                    log::set(&config.log.controller);
                     self.feed.push(Fed::Configured(config));
                 }
                 Event::Wrote(ended) => {

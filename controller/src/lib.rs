@@ -19,6 +19,7 @@ pub mod event;
 pub mod health;
 pub mod installed;
 pub mod lease;
+pub mod log;
 pub mod metrics;
 pub mod notice;
 pub mod pki;

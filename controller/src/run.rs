@@ -25,7 +25,7 @@ use crate::pki::{Pki, Subject};
 use crate::source::Source;
 use crate::source::directory::{Directory, Folders};
 use crate::source::kubernetes::Kubernetes;
-use crate::{health, serve, watch as watches};
+use crate::{health, log, serve, watch as watches};
 
 /// Events that may wait for the loop, and the most that one turn takes in.
 const WAITING: usize = 1024;
@@ -53,10 +53,11 @@ pub struct Setup {
 /// Runs until a signal says stop.
 pub async fn run(options: args::Run) -> anyhow::Result<()> {
     let config = configuration::read(options.config.as_deref())?;
+    log::set(&config.log.controller);
     let agents = bind(options.listen).await?;
     let health = health::bind(options.health).await?;
     let replica = options.replica.clone().unwrap_or_else(replica_name);
-    let (source, installed) = open_source(&options).await?;
+    let (source, installed) = open_source(&options, &config.api_server).await?;
     let pki = match &installed {
         Some(installed) => {
             let pki = installed.authority().await?;
@@ -156,12 +157,12 @@ async fn until(due: Option<tokio::time::Instant>) {
 }
 
 /// Where objects come from, and the place in the cluster of who was installed there.
-async fn open_source(options: &args::Run) -> anyhow::Result<(Arc<dyn Source>, Option<Installed>)> {
+async fn open_source(options: &args::Run, server: &str) -> anyhow::Result<(Arc<dyn Source>, Option<Installed>)> {
     if let (Some(objects), Some(state)) = (&options.objects, &options.state) {
         let folders = Folders { objects: objects.clone(), state: state.clone() };
         return Ok((Arc::new(Directory::open(folders).await?), None));
     }
-    let kubernetes = Kubernetes::connect(options.kubeconfig.as_deref()).await?;
+    let kubernetes = Kubernetes::connect(options.kubeconfig.as_deref(), server).await?;
     let place = || Installed {
         client: kubernetes.client(),
         namespace: options.namespace.clone(),

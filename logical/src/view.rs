@@ -173,6 +173,7 @@ pub(crate) fn config(node: &Node, config: &api::ControllerConfig) -> Kind {
         zone: node.zone.to_string(),
         service_proxy: api::node::ServiceProxy::from(config.services.proxy).into(),
         node_port_prefixes: config.services.node_port_addresses.clone(),
+        log: config.log.agent.clone(),
     })
 }
 

@@ -13,6 +13,7 @@ pub mod hash;
 pub mod health;
 pub mod host;
 pub mod icmp;
+pub mod log;
 pub mod mac;
 pub mod metrics;
 pub mod netlink;

@@ -1,22 +1,13 @@
 //! `weft-agent`: see the library.
 
-use std::io::IsTerminal as _;
-
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Parser;
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::prelude::*;
 use weft_agent::args::{Args, Verb};
-use weft_agent::{prepare, run, uninstall};
+use weft_agent::{log, prepare, run, uninstall};
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let wanted = std::env::var("WEFT_LOG").unwrap_or_else(|_| "info".to_owned());
-    let filter: Targets =
-        wanted.parse().with_context(|| format!("WEFT_LOG={wanted} (write `info`, or `warn,ovsdb=debug`)"))?;
-    let lines = tracing_subscriber::fmt::layer().with_ansi(std::io::stderr().is_terminal());
-    let lines = lines.with_target(false).with_writer(std::io::stderr);
-    tracing_subscriber::registry().with(lines).with(filter).init();
+    log::start()?;
     // Two threads serve a node; each more costs memory for nothing.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -125,6 +125,7 @@ pub async fn run(options: Run) -> Result<()> {
         drops: drops::Drops::default(),
         served: false,
     };
+    agent.log_as_told();
     agent.work(&mut queue).await
 }
 

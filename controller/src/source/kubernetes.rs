@@ -42,15 +42,23 @@ pub struct Kubernetes {
 }
 
 impl Kubernetes {
-    /// Connects with a kubeconfig file, or, without one, as a pod of the cluster does.
-    pub async fn connect(kubeconfig: Option<&std::path::Path>) -> anyhow::Result<Self> {
+    /// Connects with a kubeconfig file, or, without one, as a pod of the cluster does: at the API's Service, unless another server is named
+    /// (`HOST:PORT`), as where nobody serves Services yet.
+    pub async fn connect(kubeconfig: Option<&std::path::Path>, server: &str) -> anyhow::Result<Self> {
         let config = match kubeconfig {
             Some(path) => {
                 let read = kube::config::Kubeconfig::read_from(path)
                     .with_context(|| format!("reading the kubeconfig {}", path.display()))?;
                 Config::from_custom_kubeconfig(read, &kube::config::KubeConfigOptions::default()).await?
             }
-            None => Config::incluster().context("no --kubeconfig, and not in a pod with a service account")?,
+            None => {
+                let mut config =
+                    Config::incluster().context("no --kubeconfig, and not in a pod with a service account")?;
+                if !server.is_empty() {
+                    config.cluster_url = format!("https://{server}").parse().context("the API's server")?;
+                }
+                config
+            }
         };
         Ok(Kubernetes { client: client(config).context("making a client of the Kubernetes API")? })
     }

@@ -112,7 +112,7 @@ impl ApiServer {
         let options = kube::config::KubeConfigOptions::default();
         let config = kube::Config::from_custom_kubeconfig(read, &options).await.unwrap();
         let client = Client::try_from(config).unwrap();
-        let source = Arc::new(Kubernetes::connect(Some(&kubeconfig)).await.unwrap());
+        let source = Arc::new(Kubernetes::connect(Some(&kubeconfig), "").await.unwrap());
         let server = ApiServer { source, client, root, url, etcd: etcd_process, api, command };
         server.wait_until_it_answers().await;
         server.install_kinds().await;

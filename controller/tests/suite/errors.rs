@@ -174,7 +174,7 @@ async fn a_controller_that_cannot_read_its_objects_says_what_it_waits_for_and_te
         "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
     });
     fs::write(&config, content.to_string()).unwrap();
-    let source = controller::source::kubernetes::Kubernetes::connect(Some(&config)).await.unwrap();
+    let source = controller::source::kubernetes::Kubernetes::connect(Some(&config), "").await.unwrap();
     let (_folder, pki) = pki();
     let replica = Replica::start("a", Arc::new(source), &pki).await;
     let answer = replica.get("/readyz").await;

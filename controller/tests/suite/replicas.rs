@@ -162,7 +162,7 @@ async fn the_rights_in_the_manifests_are_enough_and_agents_have_none() {
         server.apply(object).await;
     }
     let config = server.kubeconfig("controller", &token(&server, "weft-controller").await);
-    let source = Arc::new(Kubernetes::connect(Some(&config)).await.unwrap());
+    let source = Arc::new(Kubernetes::connect(Some(&config), "").await.unwrap());
     let folder = tempfile::tempdir().unwrap();
     let installed = place(source.client(), folder.path());
     let pki = installed.authority().await.unwrap();
@@ -199,7 +199,7 @@ async fn the_rights_in_the_manifests_are_enough_and_agents_have_none() {
     assert!(text.contains("weft_controller_source_troubles_total 0"), "every watch is allowed: {text}");
 
     let config = server.kubeconfig("agent", &token(&server, "weft-agent").await);
-    let agent = Kubernetes::connect(Some(&config)).await.unwrap();
+    let agent = Kubernetes::connect(Some(&config), "").await.unwrap();
     for kind in [source::Kind::Pod, source::Kind::Node, source::Kind::AddressBlock] {
         let key = Key {
             kind,

@@ -45,7 +45,7 @@ impl Network {
         }
         self.dirty.subnets.insert(Name::from(&*config.default_subnet.name));
         self.dirty.judge = true;
-        if config.mtu != self.config.mtu {
+        if (config.mtu, &config.log.agent) != (self.config.mtu, &self.config.log.agent) {
             self.dirty.nodes.extend(self.nodes.keys().cloned());
         }
         self.config = config;

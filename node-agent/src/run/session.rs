@@ -9,6 +9,7 @@ use tracing::{debug, info, warn};
 use super::Agent;
 use crate::cni::Attachment;
 use crate::event::Reply;
+use crate::log;
 use crate::stream::StreamEvent;
 
 /// Where the conversation stands.
@@ -110,6 +111,13 @@ impl Agent {
         self.metrics.session.set(1);
     }
 
+    /// Logs what the configuration says.
+    pub(super) fn log_as_told(&self) {
+        if let Some(config) = self.state.config() {
+            log::set(&config.log);
+        }
+    }
+
     fn take(&mut self, delta: Delta) {
         debug!(revision = delta.revision, set = delta.set.len(), removed = delta.removed.len(), "delta");
         let kept = self.file.append(&delta);
@@ -123,6 +131,7 @@ impl Agent {
         let kept = self.file.tidy(&self.state);
         self.note_file(kept);
         self.known = self.known || self.state.config().is_some();
+        self.log_as_told();
         self.want_flows(changes);
         if self.host.touch(&touched, &self.state) {
             self.rows.want();

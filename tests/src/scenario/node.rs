@@ -216,6 +216,7 @@ impl Node {
             zone: self.zone.clone(),
             node_port_prefixes: self.node_port_prefixes.clone(),
             service_proxy: if self.pods_only { node::ServiceProxy::Pods } else { node::ServiceProxy::Full }.into(),
+            log: String::new(),
         };
         object("config/node".into(), Kind::Config(config))
     }

@@ -1,21 +1,45 @@
-//! The table of the chart's values, for docs/install.md: read from `values.yaml`, where a comment stands before each.
+//! The tables of docs/install.md: of the configuration's keys, from where they are read, and of the chart's values, from `values.yaml`, where a
+//! comment stands before each.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
+use api::ControllerConfig;
+use api::config::{SETTINGS, Taken};
+use serde_json::Value;
 
-/// Where the table begins and ends in the page.
-pub const BEGIN: &str = "<!-- values: made by cargo xtask generate -->";
-/// See [`BEGIN`].
-pub const END: &str = "<!-- end of values -->";
-
-/// A page with its table as it should be.
+/// A page with its tables as they should be.
 ///
 /// # Errors
-/// The page has no place for it; a value has no comment.
+/// The page has no place for one; a value has no comment.
 pub fn page(page: &str, values: &str) -> Result<String> {
-    let place = page.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
-    ensure!(place.is_some(), "docs/install.md has no place for the table of values");
-    let (before, after) = place.unwrap_or_default();
-    Ok(format!("{before}{BEGIN}\n{}{END}{after}", table(values)?))
+    let page = placed(page, "configuration", &settings()?)?;
+    placed(&page, "values", &table(values)?)
+}
+
+/// A page with a table where its marks stand.
+fn placed(page: &str, name: &str, table: &str) -> Result<String> {
+    let (begin, end) = (format!("<!-- {name}: made by cargo xtask generate -->"), format!("<!-- end of {name} -->"));
+    let place = page.split_once(&begin).and_then(|(before, rest)| Some((before, rest.split_once(&end)?.1)));
+    let (before, after) = place.with_context(|| format!("docs/install.md has no place for the table of {name}"))?;
+    Ok(format!("{before}{begin}\n{table}{end}{after}"))
+}
+
+fn settings() -> Result<String> {
+    let mut rows = String::from("| key | default | an edit is in force | what for |\n|---|---|---|---|\n");
+    let defaults = serde_json::to_value(ControllerConfig::default())?;
+    for setting in SETTINGS {
+        let default = match defaults.pointer(&format!("/{}", setting.key.replace('.', "/"))) {
+            None | Some(Value::Null) => String::new(),
+            Some(Value::String(text)) if !text.is_empty() => format!("`{text}`"),
+            Some(default) => format!("`{default}`"),
+        };
+        let taken = match setting.taken {
+            Taken::Live => "live",
+            Taken::LiveWhereLarger => "live where ranges grow or a family is added, else with a restart",
+            Taken::AtStart => "with a restart",
+        };
+        rows.push_str(&format!("| `{}` | {default} | {taken} | {} |\n", setting.key, setting.about));
+    }
+    Ok(rows)
 }
 
 fn table(values: &str) -> Result<String> {
@@ -59,8 +83,12 @@ mod tests {
     fn each_value_is_a_row_with_its_comment() {
         let values =
             "# head\n\nimage:\n  # Where from.\n  tag: \"\"\n# As a whole.\nconfig:\n  # Who.\n  proxy: pods\n";
-        let made = page(&format!("a\n{BEGIN}\nold\n{END}\nb\n"), values).unwrap();
-        let rows: Vec<&str> = made.lines().filter(|line| line.starts_with("| `")).collect();
+        let place = |name| format!("<!-- {name}: made by cargo xtask generate -->\nstale\n<!-- end of {name} -->\n");
+        let given = format!("a\n{}{}b\n", place("configuration"), place("values"));
+        let made = page(&given, values).unwrap();
+        assert!(made.contains("| `log.agent` | `\"\"` | live |"), "{made}");
+        let (_, rows) = made.split_once("values: made").unwrap();
+        let rows: Vec<&str> = rows.lines().filter(|line| line.starts_with("| `")).collect();
         assert_eq!(
             rows,
             [
@@ -69,7 +97,7 @@ mod tests {
                 "| `config.proxy` | `pods` | Who. |"
             ]
         );
-        assert!(made.starts_with("a\n") && made.ends_with("\nb\n") && !made.contains("old"));
+        assert!(made.starts_with("a\n") && made.ends_with("\nb\n") && !made.contains("stale"));
         assert!(page("no place", values).is_err());
         assert!(page(&made, "image:\n  tag: x\n").is_err(), "a value without a word");
     }
