@@ -154,11 +154,17 @@ impl Handle {
         self.one_by_one(meters.into_iter().map(Message::MeterMod)).await.context("meters")?;
         let mut steps = program.steps;
         let flush = steps.iter_mut().flat_map(|step| std::mem::take(&mut step.flush)).collect();
-        if steps.iter().any(|step| !step.is_empty()) {
-            connection.bundle(steps.into_iter().flat_map(Changes::into_messages)).await.context("flows and groups")?;
+        let mut messages = steps.into_iter().flat_map(Changes::into_messages);
+        match (messages.next(), messages.next()) {
+            (None, _) => {}
+            // One message is all or nothing by itself, and takes one round trip where a bundle takes two.
+            (Some(only), None) => self.one_by_one([only]).await.context("flows and groups")?,
+            (Some(first), Some(second)) => {
+                let all = [first, second].into_iter().chain(messages);
+                connection.bundle(all).await.context("flows and groups")?;
+            }
         }
         self.one_by_one(gone.into_iter().map(Message::MeterMod)).await.context("meters")?;
-        connection.barrier().await.context("barrier")?;
         self.forget(flush).await;
         Ok(())
     }
@@ -175,8 +181,8 @@ impl Handle {
         Ok(self.connection.barrier().await?)
     }
 
-    async fn one_by_one(&self, messages: impl Iterator<Item = Message>) -> Result<()> {
-        let messages: Vec<Message> = messages.collect();
+    async fn one_by_one(&self, messages: impl IntoIterator<Item = Message>) -> Result<()> {
+        let messages: Vec<Message> = messages.into_iter().collect();
         if messages.is_empty() {
             return Ok(());
         }

@@ -3,9 +3,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use pipeline::object::Protocol;
+
 use crate::icmp::{self, ETHERNET, IPV4, IPV6, Trouble};
 
-const TCP: u8 = 6;
+const TCP: u8 = Protocol::Tcp.number();
 const FIN: u8 = 0x01;
 const SYN: u8 = 0x02;
 const RST: u8 = 0x04;

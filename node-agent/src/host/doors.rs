@@ -15,13 +15,13 @@ use api::node::{
     Config, SERVICE_CLIENT_V4, SERVICE_CLIENT_V6, SERVICE_DOOR_V4, SERVICE_DOOR_V6, Service, ServiceProxy,
 };
 use ipnetwork::IpNetwork;
+use pipeline::object::Protocol;
 
 use super::{addresses, prefixes};
 use crate::netlink::conntrack::{self, Tracked};
 use crate::state::NodeState;
 
-/// IANA number of UDP.
-const UDP: u8 = 17;
+const UDP: u8 = Protocol::Udp.number();
 
 /// A port of a protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,8 +3,10 @@
 //! An attachment passes through stages; each call of [`Agent::settle`] moves every one as far as it can go. What is plugged in
 //! is remembered by OVSDB's rows, so a new agent takes over where the one before was killed.
 
+mod check;
+mod leave;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,12 +14,11 @@ use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::{Agent, BRIDGE};
-use crate::cni::reply::{self, End, Plugged};
+use crate::cni::reply::{self, Plugged};
 use crate::cni::server::Waiter;
 use crate::cni::{Attach, Attachment, Code, Error, Verb};
 use crate::event::Done;
 use crate::metrics::CallLabels;
-use crate::netlink::Netlink;
 use crate::ports::{self, PodPort};
 use crate::state::{NodeState, pod_interface};
 use crate::wiring::{self, Checksums, Wiring};
@@ -179,22 +180,6 @@ impl Agent {
         }
         info!(ports = self.pods.plugs.len(), "pod ports are taken over");
         self.sweep();
-    }
-
-    fn sweep(&mut self) {
-        self.pods.sweeping += 1;
-        let known: BTreeSet<String> = self.pods.plugs.values().map(|plug| plug.name.clone()).collect();
-        self.spawn_blocking(move || Done::Swept(sweep(&known)));
-    }
-
-    pub(super) fn on_swept(&mut self, result: io::Result<Vec<String>>) {
-        match result {
-            Ok(devices) if devices.is_empty() => {}
-            Ok(devices) => warn!(devices = devices.join(" "), "devices of pods that nobody knows are removed"),
-            Err(error) => warn!("devices that nobody knows cannot be looked for: {error}"),
-        }
-        self.pods.sweeping = self.pods.sweeping.saturating_sub(1);
-        self.pods.collections.iter_mut().for_each(|collection| collection.swept = true);
     }
 
     /// A CNI call that makes sense.
@@ -432,92 +417,6 @@ impl Agent {
         self.leave(attachment, None);
     }
 
-    fn del(&mut self, attachment: Attachment, waiter: Waiter) {
-        if self.have.is_none() {
-            let error = again("the rows of Open vSwitch have not been read yet".to_owned());
-            return self.answer("DEL", waiter, Err(error));
-        }
-        match self.pods.plugs.get(&attachment) {
-            None => self.answer("DEL", waiter, Ok(String::new())),
-            Some(plug) => {
-                info!(pod = pod_text(&plug.attach), port = plug.name, container = attachment.container_id, "DEL");
-                self.leave(&attachment, Some(waiter));
-            }
-        }
-    }
-
-    fn leave(&mut self, attachment: &Attachment, waiter: Option<Waiter>) {
-        let Some(plug) = self.pods.plugs.get_mut(attachment) else { return };
-        let waiting = std::mem::take(&mut plug.waiters);
-        let leaving = plug.leaving.get_or_insert_with(Leaving::default);
-        leaving.since.get_or_insert_with(Instant::now);
-        leaving.waiters.extend(waiter);
-        for waiter in waiting {
-            self.answer("ADD", waiter, Err(again("the runtime called DEL in between".to_owned())));
-        }
-        self.rows.want();
-        self.unplug_leaving(attachment);
-    }
-
-    fn unplug_leaving(&mut self, attachment: &Attachment) {
-        let Some(plug) = self.pods.plugs.get_mut(attachment) else { return };
-        let Some(leaving) = &mut plug.leaving else { return };
-        // While the interface is being made, its maker has the word.
-        if plug.stage == Stage::Wiring || leaving.unplugging || leaving.unplugged {
-            return;
-        }
-        leaving.unplugging = true;
-        let (attachment, name) = (attachment.clone(), plug.name.clone());
-        self.spawn_blocking(move || Done::Unplugged(attachment, wiring::unplug(&name)));
-    }
-
-    pub(super) fn on_unplugged(&mut self, attachment: &Attachment, result: io::Result<()>) {
-        let Some(plug) = self.pods.plugs.get_mut(attachment) else { return };
-        let name = plug.name.clone();
-        let Some(leaving) = &mut plug.leaving else { return };
-        leaving.unplugging = false;
-        match result {
-            Ok(()) => leaving.unplugged = true,
-            Err(error) => {
-                warn!(port = name, "the device cannot be removed: {error}");
-                // The next DEL or GC tries again.
-                for waiter in std::mem::take(&mut leaving.waiters) {
-                    self.answer("DEL", waiter, Err(again(format!("{name} cannot be removed: {error}"))));
-                }
-            }
-        }
-    }
-
-    /// Forgets attachments of which nothing is left.
-    fn finish_leaving(&mut self) {
-        let bridge = self.have.as_ref().and_then(|have| have.bridges.get(BRIDGE));
-        let gone = |plug: &Plug| {
-            let Some(leaving) = &plug.leaving else { return false };
-            let row = bridge.is_some_and(|bridge| bridge.ports.contains_key(&plug.name));
-            let flows = leaving.needs.is_some_and(|needs| self.flows.reached >= needs) || self.flows.handle.is_none();
-            leaving.unplugged && !row && flows
-        };
-        let gone: Vec<Attachment> =
-            self.pods.plugs.iter().filter(|(_, plug)| gone(plug)).map(|(attachment, _)| attachment.clone()).collect();
-        for attachment in gone {
-            let Some(plug) = self.pods.plugs.remove(&attachment) else { continue };
-            info!(pod = pod_text(&plug.attach), port = plug.name, "unplugged");
-            for waiter in plug.leaving.map(|leaving| leaving.waiters).unwrap_or_default() {
-                self.answer("DEL", waiter, Ok(String::new()));
-            }
-            for collection in &mut self.pods.collections {
-                collection.remaining.remove(&attachment);
-            }
-        }
-        let (done, going): (Vec<_>, Vec<_>) = std::mem::take(&mut self.pods.collections)
-            .into_iter()
-            .partition(|collection| collection.swept && collection.remaining.is_empty());
-        self.pods.collections = going;
-        for collection in done {
-            self.answer("GC", collection.waiter, Ok(String::new()));
-        }
-    }
-
     pub(super) fn object_patience(&self) -> Duration {
         if self.session.is_open() { OBJECT_PATIENCE } else { LONELY_PATIENCE }
     }
@@ -560,68 +459,6 @@ impl Agent {
         }
     }
 
-    fn check(&mut self, attach: Attach, previous: serde_json::Value, waiter: Waiter) {
-        match self.check_known(&attach) {
-            Err(error) => self.answer("CHECK", waiter, Err(error)),
-            Ok(plugged) => {
-                let netns = attach.netns.clone();
-                let ifname = attach.attachment.ifname.clone();
-                self.spawn_blocking(move || Done::Checked(waiter, check(&netns, &ifname, plugged, &previous)));
-            }
-        }
-    }
-
-    /// The part of CHECK that the agent knows by itself: port and flows.
-    fn check_known(&self, attach: &Attach) -> Result<Plugged, Error> {
-        let attachment = &attach.attachment;
-        let remedy = "Delete the pod, so that it is plugged in again.";
-        let plug = self.pods.plugs.get(attachment).filter(|plug| plug.leaving.is_none());
-        let Some((plug, port)) = plug.and_then(|plug| Some((plug, plug.port.as_ref()?))) else {
-            let message = format!("{} of container {} is not plugged in", attachment.ifname, attachment.container_id);
-            return Err(Error::new(Code::UnknownContainer, message, remedy));
-        };
-        let number = self.have.as_ref().and_then(|have| have.port(BRIDGE, &plug.name)?.number());
-        if number.is_none() {
-            let message = format!("{} has no number in {BRIDGE}: Open vSwitch cannot open it", plug.name);
-            return Err(Error::new(Code::NotAsAdded, message, remedy));
-        }
-        if !self.realizer.is_pod_planned(&port.key()) {
-            let message =
-                format!("there are no flows for pod {}: the controller does not know it", pod_text(&plug.attach));
-            return Err(Error::new(Code::NotAsAdded, message, remedy));
-        }
-        let subnet = self.state.pod(&port.pod.namespace, &port.pod.name).and_then(|pod| self.state.subnet(&pod.subnet));
-        let pod = self.state.pod(&port.pod.namespace, &port.pod.name);
-        let interface = pod.zip(subnet).and_then(|(pod, subnet)| pod_interface(pod, subnet).ok());
-        Ok(Plugged {
-            host: End { name: plug.name.clone(), mac: String::new() },
-            container: End { name: attachment.ifname.clone(), mac: port.mac.to_string() },
-            sandbox: port.netns.clone(),
-            mtu: self.host.pod_mtu(&self.state).unwrap_or_default(),
-            addresses: interface.map(|interface| interface.addresses).unwrap_or_default(),
-        })
-    }
-
-    pub(super) fn on_checked(&mut self, waiter: Waiter, result: Result<(), Error>) {
-        self.answer("CHECK", waiter, result.map(|()| String::new()));
-    }
-
-    /// GC: everything but what the runtime knows is to go.
-    fn collect(&mut self, valid: BTreeSet<Attachment>, waiter: Waiter) {
-        if self.have.is_none() {
-            let error = again("the rows of Open vSwitch have not been read yet".to_owned());
-            return self.answer("GC", waiter, Err(error));
-        }
-        let invalid: BTreeSet<Attachment> =
-            self.pods.plugs.keys().filter(|attachment| !valid.contains(attachment)).cloned().collect();
-        info!(valid = valid.len(), removed = invalid.len(), "GC");
-        for attachment in &invalid {
-            self.leave(attachment, None);
-        }
-        self.pods.collections.push(Collection { waiter, remaining: invalid, swept: false });
-        self.sweep();
-    }
-
     /// STATUS. A controller that is away is no reason to say no: the runtime would take the whole node for unfit, and pods
     /// that the agent knows can be plugged in.
     fn status(&mut self, waiter: Waiter) {
@@ -644,31 +481,4 @@ fn again(message: String) -> Error {
 
 fn pod_text(attach: &Attach) -> String {
     format!("{}/{}", attach.pod.namespace, attach.pod.name)
-}
-
-/// Removes devices of our group that are not known.
-fn sweep(known: &BTreeSet<String>) -> io::Result<Vec<String>> {
-    let mut netlink = Netlink::open()?;
-    let mut gone = Vec::new();
-    for link in netlink.links()? {
-        if link.group == wiring::GROUP && !known.contains(&link.name) {
-            netlink.delete_link(&link.name)?;
-            gone.push(link.name);
-        }
-    }
-    Ok(gone)
-}
-
-/// The part of CHECK that looks into the pod's namespace.
-fn check(netns: &std::path::Path, ifname: &str, plugged: Plugged, previous: &serde_json::Value) -> Result<(), Error> {
-    let differs = |what: String| Error::new(Code::NotAsAdded, what, "Delete the pod, so that it is plugged in again.");
-    let found =
-        wiring::look(netns, ifname)?.ok_or_else(|| differs(format!("{ifname} is gone from {}", netns.display())))?;
-    if !found.up {
-        return Err(differs(format!("{ifname} is down")));
-    }
-    let mut now = plugged;
-    now.container.mac = found.mac.to_string();
-    now.addresses.retain(|(address, _)| found.addresses.iter().any(|has| has.ip() == address.ip()));
-    reply::compare(previous, ifname, &now)
 }

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use pipeline::object::Protocol;
 use pipeline::{Opened, Suspects};
 use tracing::{debug, warn};
 
@@ -10,8 +11,7 @@ use super::Agent;
 use crate::event::Done;
 use crate::{icmp, tracked};
 
-/// IANA protocol number.
-const UDP: u8 = 17;
+const UDP: u8 = Protocol::Udp.number();
 
 impl Agent {
     /// Reads what the switch tracks, where what was written may have taken away permission.

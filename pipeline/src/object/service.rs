@@ -66,7 +66,7 @@ impl Protocol {
     }
 
     /// IANA number.
-    pub fn number(self) -> u8 {
+    pub const fn number(self) -> u8 {
         match self {
             Protocol::Tcp => 6,
             Protocol::Udp => 17,

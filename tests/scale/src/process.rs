@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use controller::pki::{Pki, Subject};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -15,6 +15,9 @@ use super::cluster::node_name;
 
 /// Nothing that is waited for takes longer.
 pub const PATIENCE: Duration = Duration::from_secs(180);
+/// How often it is looked whether a process rests, and the ticks that one may work in between and rests.
+const LOOK: Duration = Duration::from_secs(1);
+const RESTING: u64 = 5;
 /// What the controller logs once everything that there is has been computed.
 const COMPUTED: &str = "all first lists are complete";
 
@@ -148,6 +151,32 @@ impl Process {
 }
 
 impl Process {
+    /// Until it has hardly any work: what it does would be taken for a cost of who is measured beside it.
+    pub async fn idle(&self) -> Result<()> {
+        let began = Instant::now();
+        let mut before = self.worked()?;
+        loop {
+            // Nothing tells when a process rests; its time is looked at.
+            tokio::time::sleep(LOOK).await;
+            let now = self.worked()?;
+            if now - before <= RESTING {
+                return Ok(());
+            }
+            ensure!(began.elapsed() < PATIENCE, "the {} works and works", self.name);
+            before = now;
+        }
+    }
+
+    /// Processor time so far, of it and of programs that it ran, in ticks of 10 ms, by proc(5).
+    fn worked(&self) -> Result<u64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The name, in parentheses, may have spaces; times in user and kernel mode, its own and those, are the 12th field after it and on.
+        let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
+        let times: Vec<u64> = after.split_whitespace().skip(11).take(4).filter_map(|time| time.parse().ok()).collect();
+        ensure!(times.len() == 4, "the {} has no times: {stat}", self.name);
+        Ok(times.into_iter().sum())
+    }
+
     /// Ends it, at once.
     pub fn end(&mut self) {
         // One that has ended by itself is as good.

@@ -50,7 +50,7 @@ pub async fn measure(place: &Place, proxy: &str) -> Result<Value> {
     }
     let mut bench = Bench { place, memory, port, switch, controller, agent, sides: [weft, peer] };
     let kube_proxy = peer_node.start(port)?;
-    let result = bench.scales().await;
+    let result = bench.scales(&kube_proxy).await;
     let peer_mib = kube_proxy.resident()?;
     drop(kube_proxy);
     let mut result = result?;
@@ -72,8 +72,8 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// What packets and changes cost, with more and more Services.
-    async fn scales(&mut self) -> Result<Value> {
+    /// What packets and changes cost, with more and more Services, while neither side has other work.
+    async fn scales(&mut self, kube_proxy: &Process) -> Result<Value> {
         let (mut scales, mut made) = (Vec::new(), 0);
         for side in &self.sides {
             self.store(side.objects())?;
@@ -85,6 +85,7 @@ impl Bench<'_> {
             }
             made = services;
             self.settle(services).await?;
+            kube_proxy.idle().await?;
             let flows = self.switch.count().await?;
             let [weft, peer] = tokio::task::block_in_place(|| costs(&self.sides))?;
             let [weft_change, peer_change] =
