@@ -31,6 +31,9 @@ pub(super) struct Host {
     /// Grows with every change of what is wanted.
     pub(super) generation: u64,
     sending: u64,
+    /// Grows whenever what was done may not be so any longer, though nothing else is wanted.
+    doubts: u64,
+    sending_doubts: u64,
     /// What was wanted at this generation is so.
     pub(super) reached: u64,
     /// No work before then.
@@ -139,7 +142,24 @@ impl Host {
     /// What was done may be undone: everything is looked at anew, and counts as not done until then.
     pub(super) fn forget(&mut self) {
         (self.last, self.look) = (None, true);
+        self.doubt();
+    }
+
+    /// Work that is under way may have missed something: it is not to count as the last word. The generation that has it.
+    pub(super) fn doubt(&mut self) -> u64 {
+        self.doubts += 1;
         self.generation += 1;
+        self.generation
+    }
+
+    /// The work that was under way has ended well. If it began before what was done came into doubt, it says nothing; if only
+    /// something else is wanted by now, the next work begins from it.
+    fn done(&mut self, wanted: Wanted) {
+        self.error = None;
+        if self.sending_doubts == self.doubts {
+            self.last = Some(wanted);
+        }
+        self.reached = self.reached.max(self.sending);
     }
 
     /// Whether everything was as wanted when it was last looked at.
@@ -174,7 +194,8 @@ impl Agent {
             return;
         }
         let part = self.part_of(&wanted);
-        (self.host.look, self.host.working, self.host.sending) = (false, true, self.host.generation);
+        (self.host.look, self.host.working) = (false, true);
+        (self.host.sending, self.host.sending_doubts) = (self.host.generation, self.host.doubts);
         let firewall = self.host.firewall.take().unwrap_or_default();
         self.spawn_blocking(move || {
             Done::Host(Box::new(match part {
@@ -265,12 +286,7 @@ impl Agent {
             self.metrics.repaired(Repaired::Firewall, 1);
         }
         if report.errors.is_empty() {
-            self.host.error = None;
-            // Work that began before what was done came into doubt says nothing.
-            if self.host.sending == self.host.generation {
-                self.host.last = Some(report.wanted);
-            }
-            self.host.reached = self.host.reached.max(self.host.sending);
+            self.host.done(report.wanted);
         } else {
             let error = report.errors.join("; ");
             if self.host.error.as_ref() != Some(&error) {
@@ -402,4 +418,38 @@ fn find_uplink(wanted: &Wanted) -> io::Result<Uplink> {
 fn present(devices: &BTreeSet<String>) -> io::Result<BTreeSet<String>> {
     let links = Netlink::open()?.links()?;
     Ok(links.into_iter().map(|link| link.name).filter(|name| devices.contains(name)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted() -> Wanted {
+        Wanted {
+            tunnel: [192, 0, 2, 1].into(),
+            named: None,
+            uplink: UplinkStage::NotTaken,
+            gateway: true,
+            want: HostWant::default(),
+            masquerade: Masquerade::default(),
+            drops: None,
+        }
+    }
+
+    /// Whether work that ended well counts, when this happened while it was under way.
+    fn counts(meanwhile: impl FnOnce(&mut Host)) -> bool {
+        let mut host = Host::default();
+        meanwhile(&mut host);
+        host.done(wanted());
+        host.in_place()
+    }
+
+    #[test]
+    fn work_counts_unless_it_came_into_doubt_while_it_was_under_way() {
+        assert!(counts(|_| {}));
+        let other_peer = [Key::Peer { node: "node2" }.to_string()];
+        assert!(counts(|host| assert!(host.touch(&other_peer, &NodeState::default()))), "the next work begins from it");
+        assert!(!counts(Host::forget));
+        assert!(!counts(|host| _ = host.doubt()));
+    }
 }

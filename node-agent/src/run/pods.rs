@@ -316,8 +316,7 @@ impl Agent {
         match result {
             Ok(plugged) => {
                 (plug.stage, plug.plugged) = (Stage::Row, Some(plugged));
-                self.host.generation += 1;
-                plug.needs.1 = self.host.generation;
+                plug.needs.1 = self.host.doubt();
                 self.rows.want();
             }
             Err(error) => {
