@@ -47,7 +47,10 @@ pub async fn run(options: &Run, plugins: Option<&Path>, stay: bool) -> Result<()
         }
     };
     let _ = tokio::time::timeout(FAREWELL, gone).await;
-    for folder in [&options.state_dir, &options.run_dir, &options.ovs_rundir] {
+    // Its database is in Weft's folder where Weft brought the switch; a switch of the node's own keeps its sockets.
+    let is_ours = options.state_dir.join("openvswitch").exists();
+    let of_switch = is_ours.then_some(&options.ovs_rundir);
+    for folder in [&options.state_dir, &options.run_dir].into_iter().chain(of_switch) {
         absent_is_fine(std::fs::remove_dir_all(folder)).with_context(|| format!("removing {}", folder.display()))?;
     }
     Ok(())

@@ -9,16 +9,9 @@ weft=$WC_STATE/weft
 log=$WC_STATE/$NODE_NAME/log
 PATH=$weft/bin:$PATH
 
-# /run, /etc and /var are the node's own: these are Open vSwitch's ordinary paths
 export OVS_RUNDIR=/run/openvswitch
-mkdir -p "$OVS_RUNDIR" /etc/openvswitch /run/keep
-rm -f /etc/openvswitch/conf.db /etc/openvswitch/.conf.db.~lock~      # the machine's, seen through the overlay
-ovsdb-tool create /etc/openvswitch/conf.db /usr/share/openvswitch/vswitch.ovsschema
-ovsdb-server /etc/openvswitch/conf.db --remote=punix:$OVS_RUNDIR/db.sock --pidfile=$OVS_RUNDIR/ovsdb-server.pid \
-    --log-file="$log/ovsdb-server.log" -vconsole:off --detach
-ovs-vsctl --no-wait init
-ovs-vswitchd "unix:$OVS_RUNDIR/db.sock" --pidfile=$OVS_RUNDIR/ovs-vswitchd.pid --log-file="$log/ovs-vswitchd.log" \
-    -vconsole:off --detach
+"$here/node-switch.sh"
+mkdir -p /run/keep
 
 install -m 755 "$weft/bin/weft-cni" "$CNI_BIN_DIR/.weft-cni.new"
 mv "$CNI_BIN_DIR/.weft-cni.new" "$CNI_BIN_DIR/weft-cni"

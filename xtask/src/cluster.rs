@@ -4,15 +4,18 @@
 
 mod conformance;
 pub mod harness;
-mod kubectl;
-mod report;
-mod test;
+pub mod kubectl;
+pub mod report;
+pub mod test;
+
+use std::path::PathBuf;
 
 use crate::build::Profile;
 use crate::step;
 use crate::test::libtest;
 use harness::{Harness, Network, Up};
 use report::Report;
+use test::install::{Form, Switch};
 
 /// Arguments of `cargo xtask cluster`.
 #[derive(clap::Args)]
@@ -42,8 +45,9 @@ enum Verb {
     /// Installs Weft as `install` does, then breaks one part after the other under connections; afterwards every switch has what the API's
     /// objects ask for.
     Faults(InstalledArgs),
-    /// Installs Weft as `install` does, then edits its configuration, and takes it to another version and back under connections.
-    Life(InstalledArgs),
+    /// Installs Weft as `install` does, then edits its configuration, takes it to another version and back under connections, drains a
+    /// node, and, where it is asked to, uninstalls it with `kubectl weft uninstall`.
+    Life(LifeArgs),
     /// Runs upstream's end-to-end suite, unmodified, against the cluster that is up: `netpol`, `services`, `network` or a regular
     /// expression over the names of tests.
     E2e(E2eArgs),
@@ -109,12 +113,21 @@ struct InstallArgs {
     /// Leaves the cluster up at the end, with Weft in it; without this `install` uninstalls it, and nothing may be left of it.
     #[arg(long)]
     keep: bool,
+    /// The nodes run an Open vSwitch of their own, and Weft brings none.
+    #[arg(long)]
+    own_switch: bool,
     /// Weft built without optimization.
     #[arg(long)]
     debug: bool,
 }
 
 impl InstallArgs {
+    /// In what form Weft is installed.
+    fn form(&self) -> Form {
+        let switch = if self.own_switch { Switch::Node } else { Switch::Weft };
+        Form { proxy: self.proxy.clone(), switch }
+    }
+
     /// The cluster to bring up; none where the one that is up is used.
     fn up(&self) -> Option<Up> {
         let (nodes, network, proxy) = (self.nodes, Network::None, self.proxy.clone());
@@ -124,10 +137,19 @@ impl InstallArgs {
 
 #[derive(clap::Args)]
 struct InstalledArgs {
-    /// Only what contains this in its name: of faults leader, agent, vswitchd, api, containerd, node; of life configuration, upgrade.
+    /// Only what contains this in its name: of faults leader, agent, vswitchd, api, containerd, node; of life configuration, upgrade, drain, and uninstall, which only its name asks for.
     part: Option<String>,
     #[command(flatten)]
     install: InstallArgs,
+}
+
+#[derive(clap::Args)]
+struct LifeArgs {
+    #[command(flatten)]
+    installed: InstalledArgs,
+    /// A checkout of an older commit in which `cargo xtask image` was run: the upgrade is from that image and manifest, and the downgrade to them.
+    #[arg(long, value_name = "DIR")]
+    from: Option<PathBuf>,
 }
 
 #[derive(clap::Args)]
@@ -146,7 +168,7 @@ struct E2eArgs {
 ///
 /// # Errors
 /// There is no home to keep them in.
-pub fn binaries() -> anyhow::Result<std::path::PathBuf> {
+pub fn binaries() -> anyhow::Result<PathBuf> {
     Ok(Harness::new()?.bin())
 }
 
@@ -186,7 +208,11 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         Verb::Test(t) => all_passed(test_with(&harness, &t)?),
         Verb::Install(install) => all_passed(install_with(&harness, &install)?),
         Verb::Faults(faults) => all_passed(with_installed(&harness, &faults, test::lose)?),
-        Verb::Life(life) => all_passed(with_installed(&harness, &life, test::live)?),
+        Verb::Life(LifeArgs { installed, from }) => {
+            all_passed(with_installed(&harness, &installed, |harness, form, part| {
+                test::live(harness, form, part, from.as_deref())
+            })?)
+        }
         Verb::E2e(e2e) => harness.e2e(&e2e.focus, e2e.procs, &e2e.flags),
         Verb::Conformance { procs } => conformance::run(&harness, procs),
         Verb::Down => harness.down(),
@@ -211,7 +237,14 @@ pub fn test() -> anyhow::Result<Outcome> {
     let harness = Harness::new()?;
     let beside = test_with(&harness, &TestArgs { part: None, nodes: 3, reuse: false, keep: false, debug: true })?;
     let Outcome::Ran { passed, failed } = beside else { return Ok(beside) };
-    let install = InstallArgs { nodes: 2, proxy: "nftables".to_owned(), reuse: false, keep: false, debug: true };
+    let install = InstallArgs {
+        nodes: 2,
+        proxy: "nftables".to_owned(),
+        reuse: false,
+        keep: false,
+        own_switch: false,
+        debug: true,
+    };
     Ok(match install_with(&harness, &install)? {
         Outcome::Ran { passed: more, failed: worse } => Outcome::Ran { passed: passed + more, failed: failed + worse },
         skipped => skipped,
@@ -247,17 +280,17 @@ fn test_with(harness: &Harness, args: &TestArgs) -> anyhow::Result<Outcome> {
 
 fn install_with(harness: &Harness, args: &InstallArgs) -> anyhow::Result<Outcome> {
     let after = if args.keep { test::After::Keep } else { test::After::Uninstall };
-    checked(harness, args.up(), args.keep, || test::installed(harness, &args.proxy, after))
+    checked(harness, args.up(), args.keep, || test::installed(harness, &args.form(), after))
 }
 
-/// Runs checks of an installed Weft: they are told kube-proxy's mode and which of them are wanted.
+/// Runs checks of an installed Weft: they are told its form and which of them are wanted.
 fn with_installed(
     harness: &Harness,
     args: &InstalledArgs,
-    checks: fn(&Harness, &str, &str) -> anyhow::Result<Report>,
+    checks: impl FnOnce(&Harness, &Form, &str) -> anyhow::Result<Report>,
 ) -> anyhow::Result<Outcome> {
     let (install, part) = (&args.install, args.part.as_deref().unwrap_or_default());
-    checked(harness, install.up(), install.keep, || checks(harness, &install.proxy, part))
+    checked(harness, install.up(), install.keep, || checks(harness, &install.form(), part))
 }
 
 /// Runs checks in a cluster: in one that is brought up for them, and taken down again unless it is to be kept, or in the one that is

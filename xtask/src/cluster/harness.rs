@@ -224,11 +224,31 @@ impl Harness {
             |profile: &Profile| profile.folder().join("weft-agent").metadata().and_then(|file| file.modified()).ok();
         let last = [Profile::Debug, Profile::Release].into_iter().max_by_key(built).context("two profiles")?;
         image::make_as(tag, last, &archive)?;
-        let path = archive.display().to_string();
+        (1..=self.nodes()).try_for_each(|node| self.import(node, &archive))
+    }
+
+    /// Brings an older archive's image, which may have today's tag, to the nodes that are up under a tag of its own.
+    ///
+    /// # Errors
+    /// It cannot be imported.
+    pub fn bring_older(&self, archive: &Path, tag: &str) -> Result<()> {
+        let (name, other) = (format!("{}:{}", image::NAME, image::version()), format!("{}:{tag}", image::NAME));
         for node in 1..=self.nodes() {
-            let output = self.in_node(node, &["ctr", "-n", "k8s.io", "images", "import", &path]).output()?;
-            ensure!(output.status.success(), "node {node}: {}", String::from_utf8_lossy(&output.stderr));
+            self.import(node, archive)?;
+            self.images(node, &["tag", "--force", &name, &other])?;
+            self.import(node, &self.cache.join("weft-image.tar"))?;
         }
+        Ok(())
+    }
+
+    fn import(&self, node: u16, archive: &Path) -> Result<()> {
+        self.images(node, &["import", &archive.display().to_string()])
+    }
+
+    fn images(&self, node: u16, arguments: &[&str]) -> Result<()> {
+        let command = [&["ctr", "-n", "k8s.io", "images"], arguments].concat();
+        let output = self.in_node(node, &command).output()?;
+        ensure!(output.status.success(), "node {node}: {}", String::from_utf8_lossy(&output.stderr));
         Ok(())
     }
 
@@ -254,6 +274,15 @@ impl Harness {
         let mut in_node = self.script("in-node.sh");
         in_node.arg(node.to_string()).args(command);
         in_node
+    }
+
+    /// Starts an Open vSwitch of a node's own.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn own_switch(&self, node: u16) -> Result<()> {
+        let script = self.root.join("tests/cluster/node-switch.sh").display().to_string();
+        run(&mut self.in_node(node, &[&script]))
     }
 
     /// Lets a node lose its power and start again, with the disk that it had; returns when its first process runs.

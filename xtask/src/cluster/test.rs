@@ -3,16 +3,18 @@
 mod audit;
 mod churn;
 mod faults;
-mod install;
+pub mod install;
 mod life;
 mod load;
 mod loss;
 mod objects;
-mod pods;
+pub mod pods;
 mod reach;
 mod statics;
 mod subnet;
 mod switches;
+
+use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -20,13 +22,16 @@ use super::harness::Harness;
 use super::kubectl::Kubectl;
 use super::report::Report;
 use crate::build::Profile;
+use install::{Form, Switch};
 
 /// The cluster under test.
-struct Cluster<'a> {
-    harness: &'a Harness,
-    kubectl: Kubectl,
+pub struct Cluster<'a> {
+    /// Its scripts and folders.
+    pub harness: &'a Harness,
+    /// For its administrator.
+    pub kubectl: Kubectl,
     /// Name of upstream's test image.
-    image: String,
+    pub image: String,
 }
 
 type Part = fn(&Cluster<'_>, &mut Report) -> Result<()>;
@@ -45,8 +50,7 @@ const PARTS: &[(&str, Part)] = &[
 /// # Errors
 /// No cluster is up.
 pub fn run(harness: &Harness, part: Option<&str>) -> Result<Report> {
-    ensure!(harness.kubeconfig().exists() && harness.nodes() >= 2, "no cluster of two nodes is up");
-    let cluster = Cluster { harness, kubectl: Kubectl::new(harness), image: harness.image()? };
+    let cluster = Cluster::of(harness)?;
     let mut report = Report::default();
     for (name, run) in PARTS {
         if part.is_none_or(|part| name.contains(part)) {
@@ -74,15 +78,19 @@ pub enum After {
 ///
 /// # Errors
 /// No cluster is up.
-pub fn installed(harness: &Harness, proxy: &str, after: After) -> Result<Report> {
-    part(harness, &format!("install (kube-proxy: {proxy})"), |cluster, report| {
+pub fn installed(harness: &Harness, form: &Form, after: After) -> Result<Report> {
+    part(harness, &format!("install ({form})"), |cluster, report| {
+        install::prepare(cluster, form)?;
         let before = install::listing(cluster)?;
         install::check_before(cluster, report)?;
-        install::run(cluster, report, proxy)?;
+        install::run(cluster, report, form)?;
         install::check_after(cluster, report)?;
         reach::run(cluster, report)?;
         install::replacements(cluster, report)?;
-        loss::run(cluster, report, loss::Which::Quick)?;
+        // A node that was off has no switch of its own any more, as nothing here starts it.
+        if form.switch == Switch::Weft {
+            loss::run(cluster, report, loss::Which::Quick)?;
+        }
         match after {
             After::Keep => Ok(()),
             After::Uninstall => install::uninstall(cluster, report, &before),
@@ -94,10 +102,11 @@ pub fn installed(harness: &Harness, proxy: &str, after: After) -> Result<Report>
 ///
 /// # Errors
 /// No cluster is up.
-pub fn lose(harness: &Harness, proxy: &str, fault: &str) -> Result<Report> {
+pub fn lose(harness: &Harness, form: &Form, fault: &str) -> Result<Report> {
     part(harness, "faults of an installed Weft", |cluster, report| {
         if cluster.weft_pods("weft-agent")?.is_empty() {
-            install::run(cluster, report, proxy)?;
+            install::prepare(cluster, form)?;
+            install::run(cluster, report, form)?;
         }
         loss::run(cluster, report, loss::Which::Named(fault))
     })
@@ -107,19 +116,21 @@ pub fn lose(harness: &Harness, proxy: &str, fault: &str) -> Result<Report> {
 ///
 /// # Errors
 /// No cluster is up.
-pub fn live(harness: &Harness, proxy: &str, name: &str) -> Result<Report> {
+pub fn live(harness: &Harness, form: &Form, name: &str, older: Option<&Path>) -> Result<Report> {
     part(harness, "the life of an installed Weft", |cluster, report| {
+        let mut bare = None;
         if cluster.weft_pods("weft-agent")?.is_empty() {
-            install::run(cluster, report, proxy)?;
+            install::prepare(cluster, form)?;
+            bare = Some(install::listing(cluster)?);
+            install::run(cluster, report, form)?;
         }
-        life::run(cluster, report, name)
+        life::run(cluster, report, &life::Life { form, older, bare }, name)
     })
 }
 
 /// Runs checks on the cluster that is up; that they come to their end is one of them.
 fn part(harness: &Harness, name: &str, checks: impl FnOnce(&Cluster<'_>, &mut Report) -> Result<()>) -> Result<Report> {
-    ensure!(harness.kubeconfig().exists() && harness.nodes() >= 2, "no cluster of two nodes is up");
-    let cluster = Cluster { harness, kubectl: Kubectl::new(harness), image: harness.image()? };
+    let cluster = Cluster::of(harness)?;
     let mut report = Report::default();
     println!("--- {name}");
     let began = std::time::Instant::now();
@@ -128,6 +139,17 @@ fn part(harness: &Harness, name: &str, checks: impl FnOnce(&Cluster<'_>, &mut Re
     }
     println!("      ({:.0} s)", began.elapsed().as_secs_f64());
     Ok(report)
+}
+
+impl<'a> Cluster<'a> {
+    /// The cluster that is up.
+    ///
+    /// # Errors
+    /// None of two nodes is up.
+    pub fn of(harness: &'a Harness) -> Result<Self> {
+        ensure!(harness.kubeconfig().exists() && harness.nodes() >= 2, "no cluster of two nodes is up");
+        Ok(Self { harness, kubectl: Kubectl::new(harness), image: harness.image()? })
+    }
 }
 
 impl Cluster<'_> {
@@ -144,7 +166,7 @@ impl Cluster<'_> {
     }
 
     /// Applies a manifest in which `IMAGE` stands for the test image.
-    fn apply(&self, manifest: &str) -> Result<()> {
+    pub fn apply(&self, manifest: &str) -> Result<()> {
         self.kubectl.apply(&manifest.replace("IMAGE", &self.image)).map(drop)
     }
 
@@ -168,7 +190,7 @@ impl Cluster<'_> {
     }
 
     /// The process of a container that runs in a node, by the container's id.
-    fn pid_in_node(&self, node: u16, container: &str) -> Result<String> {
+    pub fn pid_in_node(&self, node: u16, container: &str) -> Result<String> {
         let tasks = self.in_node(node, &["ctr", "-n", "k8s.io", "tasks", "ls"])?;
         let task = tasks.lines().find(|line| line.starts_with(container));
         let task = task.with_context(|| format!("node {node}: container {container} does not run"))?;

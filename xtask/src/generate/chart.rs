@@ -20,13 +20,13 @@ const CHART: &str = "manifests/chart";
 /// Which Kubernetes the chart is rendered for; it uses nothing that differs from one to the next.
 const KUBERNETES: &str = "1.36.0";
 
-/// Renders the chart as `helm install` would, with these values more.
+/// Renders the chart of a checkout as `helm install` would, with these values more.
 ///
 /// # Errors
 /// Helm cannot be built, or refuses the chart.
-pub fn render(values: &[&str]) -> Result<String> {
+pub fn render(checkout: &Path, values: &[&str]) -> Result<String> {
     let mut command = Command::new(helm()?);
-    command.current_dir(repository());
+    command.current_dir(checkout);
     command.args([
         "template",
         "weft",
@@ -55,7 +55,7 @@ pub fn lint() -> Result<()> {
 /// # Errors
 /// As [`render`].
 pub fn manifest() -> Result<String> {
-    let rendered = render(&["createNamespace=true"])?;
+    let rendered = render(&repository(), &["createNamespace=true"])?;
     Ok(headed(&sources()?, &rendered))
 }
 

@@ -8,49 +8,23 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::Cluster;
 use super::churn::{self, CHURN};
-use super::pods::Pod;
+use super::pods::{Pod, namespace, web};
 use crate::cluster::kubectl::text;
 use crate::cluster::report::{Report, eventually};
 
-/// Two pods on two nodes that talk to each other all the time.
-pub const STEADY: &str = r#"
-apiVersion: v1
-kind: Namespace
-metadata: {name: steady}
----
-apiVersion: v1
-kind: Pod
-metadata: {name: a, namespace: steady}
-spec:
-  nodeName: wc-node1
-  terminationGracePeriodSeconds: 0
-  containers: [{name: web, image: "IMAGE", args: [netexec, --http-port=8080]}]
----
-apiVersion: v1
-kind: Pod
-metadata: {name: b, namespace: steady}
-spec:
-  nodeName: wc-node2
-  terminationGracePeriodSeconds: 0
-  containers: [{name: web, image: "IMAGE", args: [netexec, --http-port=8080]}]
-"#;
+/// The namespace of pods that stay.
+const STEADY: &str = "steady";
 
-/// A pod that is made after a fault, on the node that had it.
-const PROBE: &str = r#"
-apiVersion: v1
-kind: Pod
-metadata: {name: NAME, namespace: steady}
-spec:
-  nodeName: wc-node1
-  terminationGracePeriodSeconds: 0
-  containers: [{name: web, image: "IMAGE", args: [netexec, --http-port=8080]}]
-"#;
+/// Two pods on two nodes that talk to each other all the time.
+pub fn steady() -> String {
+    namespace(STEADY) + &web(STEADY, "a", 1) + &web(STEADY, "b", 2)
+}
 
 pub fn run(cluster: &Cluster<'_>, report: &mut Report) -> Result<()> {
     report.check("before: API, blocks, ports, links and flows agree", eventually(60, || cluster.consistent()));
-    cluster.apply(STEADY)?;
+    cluster.apply(&steady())?;
     cluster.apply(CHURN)?;
-    let steady = cluster.ready_pods("steady", 2)?;
+    let steady = cluster.ready_pods(STEADY, 2)?;
     cluster.ready_pods("churn", 6)?;
     let ping = Ping::start(cluster, &steady[0], &steady[1])?;
 
@@ -87,7 +61,7 @@ fn converges(cluster: &Cluster<'_>, report: &mut Report) -> Result<()> {
         "after: new pods reach each other, all pairs",
         pods.iter().try_for_each(|p| cluster.connects(p, &targets)),
     );
-    for namespace in ["churn", "steady"] {
+    for namespace in ["churn", STEADY] {
         cluster.delete_namespace(namespace)?;
     }
     report.check("with the pods deleted, nothing of them is left", eventually(90, || cluster.consistent()));
@@ -135,10 +109,10 @@ fn agent(cluster: &Cluster<'_>) -> Result<()> {
 
 /// A new pod on node 1 becomes ready and is reached from another node.
 fn probe(cluster: &Cluster<'_>, name: &str) -> Result<()> {
-    eventually(30, || cluster.apply(&PROBE.replace("NAME", name)))?;
+    eventually(30, || cluster.apply(&web(STEADY, name, 1)))?;
     let mut address = None;
     eventually(90, || {
-        let pods = cluster.pods("steady")?;
+        let pods = cluster.pods(STEADY)?;
         let pod = pods.iter().find(|p| p.name == name && p.ready).with_context(|| format!("{name} is not ready"))?;
         address = Some(pod.address()?);
         Ok(())

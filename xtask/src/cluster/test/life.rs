@@ -1,58 +1,64 @@
 //! The life of an installed Weft: edits of its configuration, an upgrade and a downgrade, nodes that come and go.
 
+use std::path::Path;
+
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use super::Cluster;
-use super::install;
+use super::install::{self, Form};
 use super::load::Load;
 use super::loss::{self, UNNOTICED};
-use super::pods::Pod;
+use super::pods::{Pod, namespace, web};
+use super::statics;
 use crate::cluster::kubectl::text;
 use crate::cluster::report::{Report, eventually};
-use crate::generate::chart;
 use crate::image;
 
 /// What the namespace is called.
 const SPACE: &str = "life";
 /// The release after this one.
 const NEXT: &str = "0.1.1-next";
+/// What the image of an older commit is called beside today's.
+const OLDER: &str = "older";
 
-/// A pod on a node.
-const POD: &str = r#"
----
-apiVersion: v1
-kind: Namespace
-metadata: {name: life}
----
-apiVersion: v1
-kind: Pod
-metadata: {name: NAME, namespace: life}
-spec:
-  nodeName: wc-nodeNODE
-  terminationGracePeriodSeconds: 0
-  containers: [{name: web, image: "IMAGE", args: [netexec, --http-port=8080]}]
-"#;
+/// What it is that lives.
+pub struct Life<'a> {
+    /// In what form it was installed.
+    pub form: &'a Form,
+    /// A checkout of an older commit, with its image.
+    pub older: Option<&'a Path>,
+    /// What each node listed before it was installed, where that was seen.
+    pub bare: Option<Vec<String>>,
+}
 
-type Part = fn(&Cluster<'_>, &mut Report) -> Result<()>;
+type Part = fn(&Cluster<'_>, &mut Report, &Life<'_>) -> Result<()>;
 
 /// The parts, each on its own.
-const PARTS: &[(&str, Part)] = &[("configuration", configuration), ("upgrade", upgrade)];
+const PARTS: &[(&str, Part)] = &[("configuration", configuration), ("upgrade", upgrade), ("drain", drain)];
 
 /// Runs the parts whose name contains this.
-pub fn run(cluster: &Cluster<'_>, report: &mut Report, part: &str) -> Result<()> {
+pub fn run(cluster: &Cluster<'_>, report: &mut Report, life: &Life<'_>, part: &str) -> Result<()> {
     for (name, run) in PARTS.iter().filter(|(name, _)| name.contains(part)) {
         let began = std::time::Instant::now();
-        run(cluster, report).with_context(|| (*name).to_owned())?;
+        run(cluster, report, life).with_context(|| (*name).to_owned())?;
         println!("      ({:.0} s)", began.elapsed().as_secs_f64());
     }
     cluster.delete_namespace(SPACE)?;
     report.check("at the end switches have what the API's objects ask for", eventually(60, || loss::agree(cluster)));
-    Ok(())
+    match &life.bare {
+        Some(bare) if part == "uninstall" => install::uninstall_by_weftctl(cluster, report, bare),
+        _ => Ok(()),
+    }
+}
+
+/// A StatefulSet with static addresses whose node is drained.
+fn drain(cluster: &Cluster<'_>, report: &mut Report, _: &Life<'_>) -> Result<()> {
+    statics::drained(cluster, report)
 }
 
 fn start(cluster: &Cluster<'_>, name: &str, node: u16) -> Result<Pod> {
-    cluster.apply(&POD.replace("NAME", name).replace("NODE", &node.to_string()))?;
+    cluster.apply(&(namespace(SPACE) + &web(SPACE, name, node)))?;
     let mut found = None;
     eventually(90, || {
         found = cluster.pods(SPACE)?.into_iter().find(|pod| pod.name == name && pod.ready);
@@ -63,7 +69,7 @@ fn start(cluster: &Cluster<'_>, name: &str, node: u16) -> Result<Pod> {
 }
 
 /// What can be taken up is, as a whole; what needs a restart is said to, and none of it is in force till then; what is wrong is refused.
-fn configuration(cluster: &Cluster<'_>, report: &mut Report) -> Result<()> {
+fn configuration(cluster: &Cluster<'_>, report: &mut Report, _: &Life<'_>) -> Result<()> {
     let before = read(cluster)?;
     report.check("an unknown key is refused, with the nearest right one", {
         edit(cluster, &(before.clone() + "\nmtuu: 1400\n"))?;
@@ -82,6 +88,14 @@ fn configuration(cluster: &Cluster<'_>, report: &mut Report) -> Result<()> {
         })
     });
     let live = read(cluster)?;
+    report.check("an edit of what is logged is taken up live, by controllers and agents", {
+        edit(cluster, &with(&live, &json!({"log": {"controller": "debug", "agent": "debug"}}))?)?;
+        told(cluster, "InForce", "taken up").and_then(|()| eventually(60, || logged(cluster, |lines| lines > 0)))
+    });
+    report.check("and back", {
+        edit(cluster, &live)?;
+        eventually(120, || logged(cluster, |lines| lines == 0))
+    });
     report.check("an edit that needs a restart says so, and none of it is in force", {
         edit(cluster, &with(&live, &json!({"mtu": 1380, "encapsulation": "vxlan"}))?)?;
         told(cluster, "RestartNeeded", "encapsulation").and_then(|()| mtu(cluster, "waits", 1400))
@@ -100,6 +114,25 @@ fn configuration(cluster: &Cluster<'_>, report: &mut Report) -> Result<()> {
     edit(cluster, &before)?;
     restart(cluster)?;
     report.check("and back", eventually(60, || loss::agree(cluster)));
+    Ok(())
+}
+
+/// What of debugging each controller and each agent has logged of a pod that starts now.
+fn logged(cluster: &Cluster<'_>, expect: fn(usize) -> bool) -> Result<()> {
+    let now = cluster.in_node(1, &["date", "-u", "+%Y-%m-%dT%H:%M:%SZ"])?;
+    let since = format!("--since-time={}", now.trim());
+    for node in [1, 2] {
+        let pod = start(cluster, "said", node)?;
+        cluster.kubectl.run(&["delete", "pod", "-n", SPACE, &pod.name, "--grace-period=0", "--force"])?;
+    }
+    for name in ["weft-controller", "weft-agent"] {
+        for pod in cluster.weft_pods(name)? {
+            let pod = text(&pod, "/metadata/name");
+            let log = cluster.kubectl.run(&["logs", "-n", "weft-system", pod, &since])?;
+            let lines = log.lines().filter(|line| line.contains(" DEBUG ")).count();
+            ensure!(expect(lines), "{pod} has logged {lines} lines of debugging");
+        }
+    }
     Ok(())
 }
 
@@ -171,13 +204,28 @@ fn restart(cluster: &Cluster<'_>) -> Result<()> {
     install::rolled_out(cluster, "deployment/weft-controller")
 }
 
-/// To the next release and back, by `kubectl apply` of its manifest, under connections.
-fn upgrade(cluster: &Cluster<'_>, report: &mut Report) -> Result<()> {
-    cluster.harness.bring_image(NEXT)?;
+/// To another release and back, by `kubectl apply` of its manifest, under connections: to an older one, where there is one, else to today's
+/// under another name.
+fn upgrade(cluster: &Cluster<'_>, report: &mut Report, life: &Life<'_>) -> Result<()> {
     let (from, to) = (start(cluster, "from", 1)?, start(cluster, "to", 2)?);
-    for (what, tag) in [("upgrade", NEXT), ("downgrade", image::version())] {
+    let today = install::manifest(cluster, life.form)?;
+    let today = (image::version(), &*today);
+    let other;
+    let steps = match life.older {
+        Some(checkout) => {
+            cluster.harness.bring_older(&checkout.join("target/weft-image.tar"), OLDER)?;
+            other = as_tagged(&install::manifest_of(cluster, life.form, checkout)?, OLDER);
+            [("downgrade", (OLDER, &*other)), ("upgrade", today)]
+        }
+        None => {
+            cluster.harness.bring_image(NEXT)?;
+            other = as_tagged(today.1, NEXT);
+            [("upgrade", (NEXT, &*other)), ("downgrade", today)]
+        }
+    };
+    for (what, (tag, manifest)) in steps {
         let load = Load::start(cluster, &from, &to)?;
-        let rolled = roll(cluster, tag);
+        let rolled = roll(cluster, manifest, tag);
         let started = start(cluster, what, 2).and_then(|pod| cluster.connects(&from, &[(pod.address()?, 8080)]));
         let agrees = eventually(90, || loss::agree(cluster));
         report.check(&format!("{what}: kubectl apply rolls controllers and agents to {tag}"), rolled);
@@ -189,10 +237,14 @@ fn upgrade(cluster: &Cluster<'_>, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// Applies the manifest with an image of this tag; returns when everything runs in it.
-fn roll(cluster: &Cluster<'_>, tag: &str) -> Result<()> {
-    let values = ["createNamespace=true".to_owned(), format!("image.tag={tag}")];
-    cluster.kubectl.apply(&chart::render(&values.each_ref().map(String::as_str))?)?;
+/// A manifest with an image of another tag.
+fn as_tagged(manifest: &str, tag: &str) -> String {
+    manifest.replace(&format!("{}:{}", image::NAME, image::version()), &format!("{}:{tag}", image::NAME))
+}
+
+/// Applies a manifest; returns when everything runs in its image.
+fn roll(cluster: &Cluster<'_>, manifest: &str, tag: &str) -> Result<()> {
+    cluster.kubectl.apply(manifest)?;
     for (workload, name) in [("deployment/weft-controller", "weft-controller"), ("daemonset/weft-agent", "weft-agent")]
     {
         install::rolled_out(cluster, workload)?;

@@ -10,15 +10,12 @@ use super::Cluster;
 use super::faults::Held;
 use super::install;
 use super::load::{Load, Seen};
-use super::pods::Pod;
+use super::pods::{Pod, namespace, web};
 use crate::cluster::kubectl::text;
 use crate::cluster::report::{Report, eventually};
 
 /// Two pods on the first node, two on the second, so that there are connections within a node and between nodes.
 const LOSS: &str = r#"
-apiVersion: v1
-kind: Namespace
-metadata: {name: loss}
 ---
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -30,19 +27,7 @@ spec:
 apiVersion: v1
 kind: Service
 metadata: {name: web, namespace: loss}
-spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
-"#;
-
-/// One of them.
-const POD: &str = r#"
----
-apiVersion: v1
-kind: Pod
-metadata: {name: NAME, namespace: loss, labels: {app: web}}
-spec:
-  nodeName: wc-nodeNODE
-  terminationGracePeriodSeconds: 0
-  containers: [{name: web, image: "IMAGE", args: [netexec, --http-port=8080]}]
+spec: {selector: {app: loss}, ports: [{port: 80, targetPort: 8080}]}
 "#;
 
 /// A pause that nobody notices, on a machine whose two cores do everything: ten times what was measured at a load of 13, so that only a
@@ -124,9 +109,8 @@ const FAULTS: &[Fault] = &[
 
 /// Runs them one after the other.
 pub fn run(cluster: &Cluster<'_>, report: &mut Report, which: Which<'_>) -> Result<()> {
-    let pods = [("a", "1"), ("b", "2"), ("c", "1"), ("d", "2")];
-    let pods = pods.map(|(name, node)| POD.replace("NAME", name).replace("NODE", node));
-    cluster.apply(&(LOSS.to_owned() + &pods.concat()))?;
+    let pods = [("a", 1), ("b", 2), ("c", 1), ("d", 2)].map(|(name, node)| web("loss", name, node));
+    cluster.apply(&(namespace("loss") + LOSS + &pods.concat()))?;
     let before = cluster.ready_pods("loss", 4)?;
     report.check("before: switches have what the API's objects ask for", eventually(60, || agree(cluster)));
     let chosen = |fault: &&Fault| match which {
@@ -178,7 +162,7 @@ pub fn agree(cluster: &Cluster<'_>) -> Result<()> {
 
 /// A new pod on the second node is reached from the first.
 fn new_pod(cluster: &Cluster<'_>) -> Result<()> {
-    eventually(30, || cluster.apply(&POD.replace("NAME", "new").replace("NODE", "2")))?;
+    eventually(30, || cluster.apply(&web("loss", "new", 2)))?;
     let pods = cluster.ready_pods("loss", 5)?;
     let find = |name: &str| pods.iter().find(|pod| pod.name == name).context("it is there");
     let reached = cluster.connects(find("a")?, &[(find("new")?.address()?, 8080)]);

@@ -56,6 +56,26 @@ impl Pod {
     }
 }
 
+/// A namespace, and nothing in it.
+pub fn namespace(name: &str) -> String {
+    format!("---\napiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}}}\n")
+}
+
+/// A pod on a node that serves HTTP at port 8080, known by its namespace (`app`) and by its name (`pod`).
+pub fn web(namespace: &str, name: &str, node: u16) -> String {
+    format!(
+        r#"---
+apiVersion: v1
+kind: Pod
+metadata: {{name: {name}, namespace: {namespace}, labels: {{app: {namespace}, pod: {name}}}}}
+spec:
+  nodeName: wc-node{node}
+  terminationGracePeriodSeconds: 0
+  containers: [{{name: web, image: "IMAGE", args: [netexec, --http-port=8080]}}]
+"#
+    )
+}
+
 impl Cluster<'_> {
     /// The pods of a namespace (of all, where it is empty) that are on a node and not in the host's network.
     pub fn pods(&self, namespace: &str) -> Result<Vec<Pod>> {
@@ -115,5 +135,22 @@ impl Cluster<'_> {
             .map(|e| format!("{}: {}", text(e, "/involvedObject/name"), text(e, "/message")))
             .collect();
         format!("pods of {namespace}; {}", lines.join("; "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize as _;
+
+    use super::*;
+
+    #[test]
+    fn a_namespace_and_its_pods_are_documents_of_one_manifest() {
+        let manifest = namespace("shop") + &web("shop", "a", 1) + &web("shop", "b", 2);
+        let all =
+            serde_yaml_ng::Deserializer::from_str(&manifest).map(|one| Value::deserialize(one).expect("an object"));
+        let all: Vec<String> =
+            all.map(|one| ["/kind", "/metadata/name", "/spec/nodeName"].map(|at| text(&one, at)).join(" ")).collect();
+        assert_eq!(all, ["Namespace shop ", "Pod a wc-node1", "Pod b wc-node2"]);
     }
 }

@@ -14,7 +14,7 @@ metadata: {name: fixed}
 apiVersion: weft.dev/v1alpha1
 kind: StaticAddress
 metadata: {name: db, namespace: fixed}
-spec: {statefulSet: db, addresses: [[10.213.200.10], [10.213.200.11]]}
+spec: {statefulSet: db, addresses: [[NETWORK.200.10], [NETWORK.200.11]]}
 ---
 apiVersion: apps/v1
 kind: StatefulSet
@@ -33,27 +33,48 @@ spec:
       containers: [{name: db, image: "IMAGE", args: [netexec, --http-port=8080]}]
 "#;
 
-const ADDRESSES: [&str; 2] = ["10.213.200.10", "10.213.200.11"];
+/// Where the default subnet of a cluster with Weft beside it is.
+const NETWORK: &str = "10.213";
 
 pub fn run(cluster: &Cluster<'_>, report: &mut Report) -> Result<()> {
-    cluster.apply(DB)?;
+    moved(cluster, report, NETWORK, |cluster, pod, node| {
+        cluster.kubectl.run(&["cordon", node])?;
+        cluster.kubectl.run(&["delete", "pod", "-n", &pod.namespace, &pod.name, "--wait=true"]).map(drop)
+    })
+}
+
+/// The same of a node that is drained, in a cluster whose default subnet is the manifest's.
+pub fn drained(cluster: &Cluster<'_>, report: &mut Report) -> Result<()> {
+    moved(cluster, report, "10.10", |cluster, _, node| {
+        let drain = ["drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=120s"];
+        cluster.kubectl.run(&drain).map(drop)
+    })
+}
+
+/// What makes a pod leave its node, to which then nothing is scheduled.
+type Leave = fn(&Cluster<'_>, &Pod, &str) -> Result<()>;
+
+/// In a cluster whose default subnet begins with these two bytes.
+fn moved(cluster: &Cluster<'_>, report: &mut Report, network: &str, leave: Leave) -> Result<()> {
+    let db = DB.replace("NETWORK", network);
+    let addresses = [10, 11].map(|last| format!("{network}.200.{last}"));
+    let held = |pods: &[Pod]| held(pods, &addresses);
+    cluster.apply(&db)?;
     let before = cluster.ready_pods("fixed", 2)?;
     report.check("each ordinal of a StatefulSet has its static address", held(&before));
     report.check("the two reach each other", each_other(cluster, &before));
 
     let moved = before[0].clone();
     let node = format!("wc-node{}", moved.node);
-    cluster.kubectl.run(&["cordon", &node])?;
-    cluster.kubectl.run(&["delete", "pod", "-n", "fixed", &moved.name, "--wait=true"])?;
-    let after = cluster.ready_pods("fixed", 2);
+    let after = leave(cluster, &moved, &node).and_then(|()| cluster.ready_pods("fixed", 2));
     cluster.kubectl.run(&["uncordon", &node])?;
     let after = after?;
     report.check("a rescheduled ordinal is on another node", elsewhere(&moved, &after));
     report.check("it kept its address", held(&after));
     report.check("it is reached there, and reaches the other", each_other(cluster, &after));
-    report.check("every node reaches it there", from_nodes(cluster, ADDRESSES[0]));
+    report.check("every node reaches it there", from_nodes(cluster, &addresses[0]));
     report.check("a host beside the cluster reaches it there", {
-        eventually(20, || cluster.outside(&format!("http://{}:8080/hostname", ADDRESSES[0])))
+        eventually(20, || cluster.outside(&format!("http://{}:8080/hostname", addresses[0])))
     });
 
     cluster.kubectl.run(&["delete", "statefulset", "-n", "fixed", "db", "--wait=true"])?;
@@ -62,15 +83,15 @@ pub fn run(cluster: &Cluster<'_>, report: &mut Report) -> Result<()> {
         ensure!(left == 0, "{left} pods left");
         Ok(())
     })?;
-    cluster.apply(DB)?;
+    cluster.apply(&db)?;
     report.check("made anew, the StatefulSet has them again", held(&cluster.ready_pods("fixed", 2)?));
     cluster.delete_namespace("fixed")
 }
 
-fn held(pods: &[Pod]) -> Result<()> {
+fn held(pods: &[Pod], addresses: &[String; 2]) -> Result<()> {
     for pod in pods {
         let ordinal: usize = pod.name.trim_start_matches("db-").parse()?;
-        ensure!(pod.address()?.to_string() == ADDRESSES[ordinal], "{} has {}", pod.name, pod.address()?);
+        ensure!(pod.address()?.to_string() == addresses[ordinal], "{} has {}", pod.name, pod.address()?);
     }
     Ok(())
 }
