@@ -3,6 +3,7 @@
 //! A figure alone says little on a machine that others share: each is taken together with what the same switch or kernel does
 //! without Weft. Rows have fixed names, so that runs can be compared.
 
+mod cluster;
 mod flows;
 mod growth;
 mod memory;
@@ -24,7 +25,7 @@ use row::{Row, machine_line, table};
 /// Arguments of `cargo xtask bench`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only measurements whose name contains this: tcp, matrix, cni, flows, memory, growth, policy, services.
+    /// Only measurements whose name contains this: tcp, matrix, cni, flows, memory, growth, policy, services, cluster.
     name: Option<String>,
     /// Writes the rows there as JSON.
     #[arg(long)]
@@ -47,6 +48,11 @@ const ALL: &[Measurement] = &[
     Measurement { name: "growth", about: "a pod start in clusters of 10 and 1,000 nodes", run: growth::run },
     Measurement { name: "policy", about: "policy in a cluster of 10,000 pods, and of 100,000", run: policy::run },
     Measurement { name: "services", about: "Services in a cluster of 10,000, beside kube-proxy", run: services::run },
+    Measurement {
+        name: "cluster",
+        about: "Weft installed in a real cluster, beside the bridge plugin",
+        run: cluster::run,
+    },
 ];
 
 /// Measures and prints; keeps a run of everything in docs/benchmarks.md.
