@@ -206,7 +206,8 @@ impl Sessions {
             return None;
         }
         session.told = node.wanted;
-        let delta = Delta::new(node.wanted, delta.set.iter().map(|object| &**object), delta.removed);
+        let set = delta.set.iter().map(|object| object.bytes().to_vec()).collect();
+        let delta = Delta { revision: node.wanted, set, removed: delta.removed };
         Some(ControllerMessage { message: Some(Message::Delta(delta)) })
     }
 

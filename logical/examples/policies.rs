@@ -33,7 +33,7 @@ fn main() {
     let effects = network.apply_all(facts.into_iter().map(Event::Upsert).chain([Event::Role(Role::Leader)]));
     let seconds = begun.elapsed().as_secs_f64();
     assert!(network.writes().next().is_none(), "every pod has its address");
-    let views = effects.local.values().map(std::collections::BTreeSet::len).sum::<usize>();
+    let views = effects.local.values().map(std::collections::HashSet::len).sum::<usize>();
     drop(effects);
     // What the facts took is a part of what is held now: they have moved in.
     let mib = resident() as f64 / f64::from(1 << 20);

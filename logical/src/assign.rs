@@ -19,9 +19,9 @@ use crate::statics::Statics;
 /// A pod that waits for addresses.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Claim {
-    pub namespace: Box<str>,
-    pub name: Box<str>,
-    pub uid: Box<str>,
+    pub namespace: Name,
+    pub name: Name,
+    pub uid: Name,
     pub node: Name,
     pub mac: Option<[u8; 6]>,
     /// The families it waits for, with the address where it must be a certain one.

@@ -4,15 +4,18 @@
 //! other is void: it takes up room, but none of its allocations holds. Blocks are seen in the order in which they are
 //! stored, so nobody ever believes in a void block, and one that counts never becomes void.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::Bound;
+use std::sync::Arc;
 
 use ipnetwork::IpNetwork;
 
 use crate::Name;
 use crate::address::{Family, Span, number};
 use crate::fact::{AddressBlock, Allocation};
+use crate::few::Few;
+use crate::hash::HashMap;
 
 /// One allocation: name of its block, and the address.
 pub(crate) type EntryId = (Name, IpAddr);
@@ -20,7 +23,7 @@ pub(crate) type EntryId = (Name, IpAddr);
 /// All blocks.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Book {
-    blocks: BTreeMap<Name, AddressBlock>,
+    blocks: HashMap<Name, Arc<AddressBlock>>,
     /// Blocks by network, family, first address and name, to find by address.
     places: BTreeMap<(Name, Family, u128, Name), u128>,
     /// Addresses of the largest block that has ever been here, a family: how far back to look for one that covers.
@@ -28,7 +31,7 @@ pub(crate) struct Book {
     void: BTreeSet<Name>,
     by_subnet: BTreeMap<Name, BTreeSet<Name>>,
     by_node: BTreeMap<Name, BTreeSet<Name>>,
-    by_uid: HashMap<Box<str>, BTreeSet<EntryId>>,
+    by_uid: HashMap<Name, Few<[EntryId; 1]>>,
     /// Allocations that live on another node than their block's, by that node.
     outside: BTreeMap<Name, BTreeSet<EntryId>>,
 }
@@ -42,17 +45,19 @@ pub(crate) struct BlockChange {
     pub places: BTreeSet<(Name, IpNetwork)>,
     /// Subnets of the blocks before and after.
     pub subnets: BTreeSet<Name>,
-    /// Allocations that are new, gone or changed.
-    pub entries: BTreeSet<EntryId>,
+    /// Allocations that are new, gone or changed; none twice.
+    pub entries: Vec<EntryId>,
+    /// Addresses of those that lived, or live, on another node than their block's.
+    pub outside: Vec<IpAddr>,
     /// Owners of those before and after.
-    pub uids: BTreeSet<Box<str>>,
+    pub uids: BTreeSet<Name>,
 }
 
 impl Book {
     /// Puts in a block as it was read back, or takes it out.
     pub fn set(&mut self, name: &Name, block: Option<AddressBlock>) -> BlockChange {
-        let old = self.blocks.remove(name);
-        let counted = old.as_ref().filter(|_| !self.void.remove(name));
+        let (old, block) = (self.blocks.remove(name), block.map(Arc::new));
+        let counted = old.as_deref().filter(|_| !self.void.remove(name));
         if let Some(old) = &old {
             self.place(name, old, false);
         }
@@ -64,7 +69,7 @@ impl Book {
             self.blocks.insert(name.clone(), new.clone());
         }
         let mut change = BlockChange::default();
-        let counts = block.as_ref().filter(|new| !self.overlaps_older(name, new));
+        let counts = block.as_deref().filter(|new| !self.overlaps_older(name, new));
         change.add(name, counted, counts);
         match (counts, &block) {
             (Some(new), _) => self.index(name, new, true),
@@ -133,26 +138,25 @@ impl Book {
             if entry.node != block.node {
                 edit(&mut self.outside, &entry.node, id.clone(), present);
             }
-            match (present, self.by_uid.get_mut(&entry.uid)) {
-                (true, Some(ids)) => drop(ids.insert(id)),
-                (true, None) => drop(self.by_uid.insert(entry.uid.clone(), [id].into())),
-                (false, Some(ids)) => {
-                    ids.remove(&id);
-                    if ids.is_empty() {
-                        self.by_uid.remove(&entry.uid);
-                    }
-                }
-                (false, None) => {}
+            let ids = self.by_uid.entry(entry.uid.clone()).or_default();
+            if present {
+                ids.insert(id);
+            } else {
+                ids.remove(&id);
+            }
+            if ids.is_empty() {
+                self.by_uid.remove(&entry.uid);
             }
         }
     }
 
-    pub fn block(&self, name: &str) -> Option<&AddressBlock> {
+    pub fn block(&self, name: &str) -> Option<&Arc<AddressBlock>> {
         self.blocks.get(name)
     }
 
+    /// All blocks, in no order.
     pub fn blocks(&self) -> impl Iterator<Item = (&Name, &AddressBlock)> {
-        self.blocks.iter()
+        self.blocks.iter().map(|(name, block)| (name, &**block))
     }
 
     /// Names of the blocks of a subnet.
@@ -172,7 +176,7 @@ impl Book {
 
     /// Allocations of a pod, by its UID, in the order of blocks.
     pub fn of_pod(&self, uid: &str) -> impl Iterator<Item = &EntryId> {
-        self.by_uid.get(uid).into_iter().flatten()
+        self.by_uid.get(uid).into_iter().flat_map(Few::iter)
     }
 
     /// Allocations that live on this node outside of their block's node.
@@ -181,9 +185,14 @@ impl Book {
     }
 
     pub fn entry(&self, id: &EntryId) -> Option<&Allocation> {
+        self.entry_in_block(id).map(|(_, entry)| entry)
+    }
+
+    /// An allocation with its block.
+    pub fn entry_in_block(&self, id: &EntryId) -> Option<(&AddressBlock, &Allocation)> {
         let block = self.blocks.get(&id.0).filter(|_| !self.void.contains(&id.0))?;
         let index = block.allocations.binary_search_by_key(&id.1, |entry| entry.address).ok()?;
-        Some(&block.allocations[index])
+        Some((block, &block.allocations[index]))
     }
 
     /// Names of blocks that overlap a span of a network, in the order of addresses; by the rules there are none or one
@@ -224,7 +233,7 @@ fn edit<T: Ord>(index: &mut BTreeMap<Name, BTreeSet<T>>, key: &Name, item: T, pr
 
 impl BlockChange {
     /// Adds what one block was and is; `None`: it did not or does not count.
-    fn add(&mut self, name: &Name, old: Option<&AddressBlock>, new: Option<&AddressBlock>) {
+    fn add<'a>(&mut self, name: &Name, old: Option<&'a AddressBlock>, new: Option<&'a AddressBlock>) {
         let place = |block: &AddressBlock| {
             (block.node.clone(), block.cidr, block.subnet.clone(), block.subnet_cidr, block.gateway)
         };
@@ -234,18 +243,30 @@ impl BlockChange {
             self.places.extend([old, new].into_iter().flatten().map(|block| (block.network.clone(), block.cidr)));
         }
         self.subnets.extend([old, new].into_iter().flatten().map(|block| block.subnet.clone()));
-        let entries = |block: Option<&AddressBlock>| -> BTreeMap<IpAddr, Allocation> {
-            block.into_iter().flat_map(|block| &block.allocations).map(|entry| (entry.address, entry.clone())).collect()
-        };
-        let (before, after) = (entries(old), entries(new));
-        for address in before.keys().chain(after.keys()) {
-            let (one, two) = (before.get(address), after.get(address));
+        let entries = |block: Option<&'a AddressBlock>| block.map_or(&[][..], |block| &block.allocations);
+        for (one, two) in side_by_side(entries(old), entries(new)) {
             if one != two || moved {
-                self.entries.insert((name.clone(), *address));
-                self.uids.extend([one, two].into_iter().flatten().map(|entry| entry.uid.clone()));
+                for (entry, block) in one.zip(old).into_iter().chain(two.zip(new)) {
+                    self.uids.insert(entry.uid.clone());
+                    self.outside.extend((entry.node != block.node).then_some(entry.address));
+                }
+                self.entries.extend(one.or(two).map(|entry| (name.clone(), entry.address)));
             }
         }
     }
+}
+
+/// Two lists in the order of addresses, address by address.
+fn side_by_side<'a>(
+    one: &'a [Allocation],
+    two: &'a [Allocation],
+) -> impl Iterator<Item = (Option<&'a Allocation>, Option<&'a Allocation>)> {
+    let (mut one, mut two) = (one.iter().peekable(), two.iter().peekable());
+    std::iter::from_fn(move || {
+        let next = [one.peek(), two.peek()].into_iter().flatten().map(|entry| entry.address).min()?;
+        let here = |entry: &&Allocation| entry.address == next;
+        Some((one.next_if(here), two.next_if(here)))
+    })
 }
 
 #[cfg(test)]

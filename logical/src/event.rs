@@ -1,11 +1,10 @@
 //! What goes into the network, and what comes out.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use api::ControllerConfig;
-use api::node::Object;
 
+use crate::encoded::Encoded;
 use crate::fact::{Fact, ObjectKey};
 use crate::problem::Problem;
 use crate::{Millis, Name};
@@ -34,7 +33,7 @@ pub enum Event {
         /// The node.
         node: Name,
         /// Digests of what it holds, by key.
-        held: std::collections::HashMap<String, u64>,
+        held: HashMap<String, u64>,
     },
     /// The agent's stream is gone: what is plugged in on its node from now on is not known here, so nothing that lived on
     /// it is given away until it reports again.
@@ -68,7 +67,7 @@ pub enum Role {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Effects {
     /// Keys of objects that one node has for itself (config, pods), set or removed.
-    pub local: BTreeMap<Name, BTreeSet<String>>,
+    pub local: HashMap<Name, HashSet<String>>,
     /// Keys of objects that all nodes have but one (peers, subnets, routes), set or removed.
     pub shared: BTreeMap<String, Shared>,
     /// Objects whose wanted write appeared, changed or went: ask [`Network::write`](crate::Network::write).
@@ -115,7 +114,7 @@ pub struct Shared {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct NodeDelta {
     /// Objects that are new or changed, in the order of keys.
-    pub set: Vec<Arc<Object>>,
+    pub set: Vec<Encoded>,
     /// Keys that the node has and must forget.
     pub removed: Vec<String>,
 }

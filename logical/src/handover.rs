@@ -48,7 +48,7 @@ pub(crate) struct Handover {
 /// What a pod's port bears.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Borne {
-    pub uid: Box<str>,
+    pub uid: Name,
     pub identity: u32,
 }
 

@@ -17,10 +17,14 @@
 mod address;
 mod assign;
 mod book;
+mod common;
 mod digest;
+mod encoded;
 pub mod event;
 pub mod fact;
+mod few;
 mod handover;
+mod hash;
 mod identity;
 mod moves;
 pub mod network;
@@ -42,6 +46,7 @@ mod time;
 mod view;
 mod want;
 
+pub use encoded::Encoded;
 pub use event::{Change, Effects, Event, NodeDelta, Notice, Role, Shared, Ticket, Wait, Write};
 pub use fact::{
     AddressBlock, EndpointSlice, Fact, FactError, Kind, Namespace, NetworkPolicy, Node, ObjectKey, Pod, Service,

@@ -224,8 +224,8 @@ impl Moves {
     }
 
     /// Policies wait for those of these pods that have not what they should have.
-    pub fn close(&mut self, pods: &BTreeSet<Name>, now: Millis) {
-        let waiting = pods.iter().filter(|pod| self.worn.contains_key(*pod)).cloned();
+    pub fn close<'a>(&mut self, pods: impl IntoIterator<Item = &'a Name>, now: Millis) {
+        let waiting = pods.into_iter().filter(|pod| self.worn.contains_key(*pod)).cloned();
         let gate = self.gate.get_or_insert_with(|| Gate { pods: BTreeSet::new(), until: now + GATE });
         gate.pods.extend(waiting);
     }

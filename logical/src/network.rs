@@ -23,6 +23,8 @@ use api::node::object::Kind as NodeKind;
 
 use crate::assign::{Add, Claims};
 use crate::book::Book;
+use crate::common::Common;
+use crate::encoded::Encoded;
 use crate::event::{Change, Effects, Event, NodeDelta, Notice, Role, Write};
 use crate::fact::{Kind, Namespace, Node, ObjectKey};
 use crate::handover::Handover;
@@ -47,6 +49,7 @@ pub struct Network {
     role: Role,
 
     // Facts, with their indexes.
+    common: Common,
     namespaces: BTreeMap<Name, Namespace>,
     nodes: BTreeMap<Name, Node>,
     pods: Pods,
@@ -93,6 +96,7 @@ impl Network {
         let mut network = Network {
             now,
             role: Role::default(),
+            common: Common::default(),
             namespaces: BTreeMap::new(),
             nodes: BTreeMap::new(),
             pods: Pods::default(),
@@ -154,6 +158,12 @@ impl Network {
 
     /// Everything that a node has to know, by key; `None` for a node that is not in the cluster.
     pub fn node_view(&self, node: &str) -> Option<BTreeMap<String, Arc<Object>>> {
+        let view = self.views.of_node(node)?;
+        Some(view.into_iter().map(|(key, object)| (key.to_owned(), Arc::new(object.object()))).collect())
+    }
+
+    /// The same, encoded.
+    pub(crate) fn encoded_view(&self, node: &str) -> Option<BTreeMap<&str, &Encoded>> {
         self.views.of_node(node)
     }
 
@@ -217,7 +227,7 @@ impl Network {
     /// identity.
     pub fn policies_behind(&self, node: &str, key: &str) -> Vec<String> {
         let object = self.views.spans.get(node, key);
-        match object.and_then(|object| object.kind.as_ref()) {
+        match object.and_then(|object| object.object().kind) {
             Some(NodeKind::Rule(rule)) => vec![format!("{}/{}", rule.namespace, rule.policy)],
             Some(NodeKind::Identity(identity)) => {
                 let sides = identity.ingress.iter().chain(&identity.egress);

@@ -3,22 +3,27 @@
 //! Where two hashes meet, the key that sorts first keeps the number, and the others take the next of their own sequence that
 //! nobody has, in the order of keys. So the numbers follow from the set of keys, however it came about.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+
+use hashbrown::hash_map::Entry;
 
 use crate::Name;
 use crate::digest::{fnv, mix};
+use crate::hash::HashMap;
 
-/// Numbers of a set of keys.
+/// Numbers of a set of keys. What has a key is named by an id; the keys themselves are kept only where two meet.
 #[derive(Debug, Clone)]
 pub(crate) struct Numbers {
     /// The lowest number, and how many there are.
     range: (u32, u64),
-    /// Keys by the number that they would have alone, sorted.
-    by_first: HashMap<u32, Vec<Name>>,
-    /// Numbers that several keys would have.
-    crowded: BTreeSet<u32>,
-    /// Keys that have another number than they would have alone.
-    displaced: BTreeMap<Name, u32>,
+    /// The number that each would have alone.
+    first: HashMap<u32, u32>,
+    /// Who would have a number alone; one of them, where there are several.
+    by_first: HashMap<u32, u32>,
+    /// Numbers that several would have alone, and who, by key. What takes the place of something may have its key for a moment.
+    crowded: BTreeMap<u32, BTreeSet<(Name, u32)>>,
+    /// Who has another number than it would have alone.
+    displaced: BTreeMap<u32, u32>,
     /// Keys have come or gone where it matters to others.
     stale: bool,
 }
@@ -28,46 +33,52 @@ impl Numbers {
     pub fn new(first: u32, count: u64) -> Numbers {
         Numbers {
             range: (first, count),
-            by_first: HashMap::new(),
-            crowded: BTreeSet::new(),
+            first: HashMap::default(),
+            by_first: HashMap::default(),
+            crowded: BTreeMap::new(),
             displaced: BTreeMap::new(),
             stale: false,
         }
     }
 
-    /// Takes in a key. Its number holds after the next [`Numbers::settle`].
-    pub fn insert(&mut self, key: &Name) {
+    /// Takes in an id with its key; `key_of` says those of others. Its number holds after the next [`Numbers::settle`].
+    pub fn insert(&mut self, id: u32, key: &str, key_of: impl Fn(u32) -> String) {
         let first = self.hash(key, 0);
-        let bucket = self.by_first.entry(first).or_default();
-        if let Err(place) = bucket.binary_search(key) {
-            bucket.insert(place, key.clone());
-        }
-        if bucket.len() > 1 {
-            self.crowded.insert(first);
+        self.first.insert(id, first);
+        match self.by_first.entry(first) {
+            Entry::Vacant(entry) => drop(entry.insert(id)),
+            Entry::Occupied(entry) => {
+                let other = *entry.get();
+                let crowd = self.crowded.entry(first).or_insert_with(|| [(key_of(other).into(), other)].into());
+                crowd.insert((key.into(), id));
+            }
         }
         self.stale |= !self.crowded.is_empty();
     }
 
-    /// Takes out a key.
-    pub fn remove(&mut self, key: &str) {
-        let first = self.hash(key, 0);
-        let Some(bucket) = self.by_first.get_mut(&first) else { return };
-        bucket.retain(|other| **other != *key);
-        if bucket.len() <= 1 {
-            self.crowded.remove(&first);
-        }
-        if bucket.is_empty() {
-            self.by_first.remove(&first);
+    /// Takes out an id.
+    pub fn remove(&mut self, id: u32) {
+        let Some(first) = self.first.remove(&id) else { return };
+        match self.crowded.get_mut(&first) {
+            None => drop(self.by_first.remove(&first)),
+            Some(crowd) => {
+                crowd.retain(|(_, other)| *other != id);
+                let left = crowd.first().expect("there were several").1;
+                self.by_first.insert(first, left);
+                if crowd.len() == 1 {
+                    self.crowded.remove(&first);
+                }
+            }
         }
         self.stale |= !self.displaced.is_empty();
     }
 
-    /// The number of a key that is in.
-    pub fn get(&self, key: &str) -> u32 {
-        self.displaced.get(key).copied().unwrap_or_else(|| self.hash(key, 0))
+    /// The number of an id that is in.
+    pub fn get(&self, id: u32) -> u32 {
+        self.displaced.get(&id).copied().unwrap_or_else(|| self.first[&id])
     }
 
-    /// A number that no key has, nor any of these, made of a text.
+    /// A number that nobody has, nor any of these, made of a text.
     pub fn spare(&self, text: &str, taken: &BTreeSet<u32>) -> u32 {
         let is_free = |number: &u32| {
             let has_key = self.by_first.contains_key(number) || self.displaced.values().any(|other| other == number);
@@ -76,28 +87,28 @@ impl Numbers {
         (0..).map(|salt| self.hash(text, salt)).find(is_free).expect("numbers are left")
     }
 
-    /// Gives numbers to the keys that meet others; returns the keys whose number may be another than before.
-    pub fn settle(&mut self) -> Vec<Name> {
+    /// Gives numbers to the keys that meet others; returns those whose number may be another than before.
+    pub fn settle(&mut self) -> Vec<u32> {
         if !std::mem::take(&mut self.stale) {
             return Vec::new();
         }
-        let losers: BTreeSet<Name> =
-            self.crowded.iter().flat_map(|first| self.by_first[first].iter().skip(1)).cloned().collect();
+        let losers: BTreeMap<&Name, u32> =
+            self.crowded.values().flat_map(|crowd| crowd.iter().skip(1)).map(|(key, id)| (key, *id)).collect();
         let mut used = BTreeSet::new();
         let mut displaced = BTreeMap::new();
-        for key in losers {
+        for (key, id) in losers {
             let number = (1..)
-                .map(|salt| self.hash(&key, salt))
+                .map(|salt| self.hash(key, salt))
                 .find(|number| !self.by_first.contains_key(number) && !used.contains(number))
                 .expect("numbers are left");
             used.insert(number);
-            displaced.insert(key, number);
+            displaced.insert(id, number);
         }
         let before = std::mem::replace(&mut self.displaced, displaced);
         let now = &self.displaced;
-        let moved = now.iter().filter(|(key, number)| before.get(*key) != Some(number)).map(|(key, _)| key);
-        let back = before.keys().filter(|key| !now.contains_key(*key));
-        moved.chain(back).cloned().collect()
+        let moved = now.iter().filter(|(id, number)| before.get(*id) != Some(number)).map(|(id, _)| id);
+        let back = before.keys().filter(|id| !now.contains_key(*id));
+        moved.chain(back).copied().collect()
     }
 
     fn hash(&self, key: &str, salt: u64) -> u32 {
@@ -121,45 +132,45 @@ pub(crate) fn push_part(key: &mut String, part: &str) {
 mod tests {
     use super::*;
 
-    fn all(numbers: &Numbers, keys: &[Name]) -> Vec<u32> {
-        keys.iter().map(|key| numbers.get(key)).collect()
+    fn all(numbers: &Numbers, count: u32) -> Vec<u32> {
+        (0..count).map(|id| numbers.get(id)).collect()
     }
 
-    fn keys(count: usize) -> Vec<Name> {
-        (0..count).map(|n| Name::from(format!("namespace-{n}"))).collect()
+    fn key(id: u32) -> String {
+        format!("namespace-{id}")
+    }
+
+    fn insert(numbers: &mut Numbers, id: u32) {
+        numbers.insert(id, &key(id), key);
     }
 
     #[test]
     fn numbers_are_unique_and_do_not_depend_on_the_order_of_arrival() {
-        let keys = keys(40);
         let (mut one, mut two) = (Numbers::new(256, 64), Numbers::new(256, 64));
-        for key in &keys {
-            one.insert(key);
-        }
+        (0..40).for_each(|id| insert(&mut one, id));
         one.settle();
-        for key in keys.iter().rev() {
-            two.insert(&"stray".into());
-            two.insert(key);
+        for id in (0..40).rev() {
+            insert(&mut two, 99);
+            insert(&mut two, id);
             two.settle();
-            two.remove("stray");
+            two.remove(99);
             two.settle();
         }
-        assert_eq!(all(&one, &keys), all(&two, &keys));
-        let distinct: BTreeSet<u32> = all(&one, &keys).into_iter().collect();
-        assert_eq!(distinct.len(), keys.len());
+        assert_eq!(all(&one, 40), all(&two, 40));
+        let distinct: BTreeSet<u32> = all(&one, 40).into_iter().collect();
+        assert_eq!(distinct.len(), 40);
         assert!(distinct.iter().all(|number| (256..320).contains(number)));
     }
 
     #[test]
     fn who_has_another_number_than_before_is_told() {
-        let keys = keys(30);
         let mut numbers = Numbers::new(1, 40);
-        for (count, key) in keys.iter().enumerate() {
-            let before = all(&numbers, &keys[..count]);
-            numbers.insert(key);
+        for id in 0..30 {
+            let before = all(&numbers, id);
+            insert(&mut numbers, id);
             let told = numbers.settle();
-            for (other, number) in keys.iter().zip(before) {
-                assert!(numbers.get(other) == number || told.contains(other), "{other} moved unseen");
+            for (other, number) in (0..id).zip(before) {
+                assert!(numbers.get(other) == number || told.contains(&other), "{other} moved unseen");
             }
         }
     }
@@ -167,13 +178,13 @@ mod tests {
     #[test]
     fn a_key_that_was_displaced_gets_its_own_number_back() {
         let mut numbers = Numbers::new(1, 2);
-        numbers.insert(&"a".into());
+        insert(&mut numbers, 0);
         numbers.settle();
-        let alone = numbers.get("a");
-        numbers.insert(&"b".into());
+        let alone = numbers.get(0);
+        insert(&mut numbers, 1);
         numbers.settle();
-        numbers.remove("b");
+        numbers.remove(1);
         numbers.settle();
-        assert_eq!(numbers.get("a"), alone);
+        assert_eq!(numbers.get(0), alone);
     }
 }

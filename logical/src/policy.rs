@@ -13,11 +13,17 @@ mod emit;
 mod group;
 pub(crate) mod inspect;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasher as _;
+
+use hashbrown::HashTable;
+use smallvec::SmallVec;
 
 use crate::Name;
 use crate::event::{Change, Effects, Notice};
 use crate::fact::{Kind, Namespace, NetworkPolicy, ObjectKey};
+use crate::few::Few;
+use crate::hash::{HashMap, Hasher};
 use crate::identity::{Identities, Identity, IdentityId, Reach};
 use crate::numbers::{Numbers, push_part};
 use crate::problem::Problem;
@@ -34,7 +40,7 @@ type PeersId = u32;
 #[derive(Debug, Clone)]
 pub(crate) struct Policies {
     ids: HashMap<Name, PolicyId>,
-    all: HashMap<PolicyId, Compiled>,
+    all: HashMap<PolicyId, Box<Compiled>>,
     /// Facts that have come and are not in force yet.
     news: BTreeMap<Name, News>,
     /// What came, had the labels it asks about counted, and was overtaken before it was in force.
@@ -42,12 +48,14 @@ pub(crate) struct Policies {
     /// What owners have been told is wrong.
     told: BTreeMap<Name, Problem>,
     groups: Groups,
-    users: HashMap<GroupId, Users>,
-    rules: BTreeMap<RuleKey, RuleRow>,
-    rule_keys: HashMap<RuleId, RuleKey>,
+    users: HashMap<GroupId, Few<[User; 2]>>,
+    rules: HashMap<RuleId, RuleRow>,
+    rule_ids: BTreeMap<RuleKey, RuleId>,
     rule_numbers: Numbers,
     peers: HashMap<PeersId, PeersRow>,
-    peers_ids: HashMap<Source, PeersId>,
+    /// Sets of peers by where they are from.
+    peers_ids: HashTable<PeersId>,
+    hasher: Hasher,
     peers_numbers: Numbers,
     isolated: HashMap<IdentityId, Isolated>,
     last: u32,
@@ -66,20 +74,14 @@ struct News {
 }
 
 /// Who depends on a group.
-#[derive(Debug, Clone, Default)]
-struct Users {
-    /// Policies whose targets it is.
-    targets: BTreeSet<PolicyId>,
-    /// Policies that look up names of ports in it.
-    lookups: BTreeSet<PolicyId>,
-    /// Sets of peers made of it.
-    peers: BTreeSet<PeersId>,
-}
-
-impl Users {
-    fn is_none(&self) -> bool {
-        self.targets.is_empty() && self.lookups.is_empty() && self.peers.is_empty()
-    }
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum User {
+    /// A policy whose target it is.
+    Target(PolicyId),
+    /// A policy that looks up names of ports in it.
+    Lookup(PolicyId),
+    /// A set of peers made of it.
+    Peers(PeersId),
 }
 
 /// Which rule: of a policy, by its place, and, where names of ports are in it, what they stand for.
@@ -89,33 +91,32 @@ struct RuleKey {
     direction: Direction,
     index: u32,
     /// `None`: what holds without names.
-    resolved: Option<Vec<Ports>>,
+    resolved: Option<Box<[Ports]>>,
 }
 
 /// A rule that some identity is told.
 #[derive(Debug, Clone)]
 struct RuleRow {
-    id: RuleId,
-    /// What its number is made of.
-    text: Name,
+    key: RuleKey,
+    /// `NAMESPACE/NAME` of the policy, which may be gone already.
+    policy: Name,
     /// Identities whose isolation it opens.
     uses: u32,
-    peers: Vec<PeersId>,
+    peers: SmallVec<[PeersId; 4]>,
 }
 
 /// A set of peers that some rule names.
 #[derive(Debug, Clone)]
 struct PeersRow {
     source: Source,
-    text: Name,
     uses: u32,
 }
 
 /// What holds for an identity.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Isolated {
-    ingress: Option<Vec<RuleId>>,
-    egress: Option<Vec<RuleId>>,
+    ingress: Option<Box<[RuleId]>>,
+    egress: Option<Box<[RuleId]>>,
 }
 
 /// What has to be looked at again.
@@ -128,7 +129,7 @@ struct Dirty {
     /// Rules whose peers or ports may be others.
     rules: BTreeSet<RuleKey>,
     shown_identities: BTreeSet<IdentityId>,
-    shown_rules: BTreeSet<RuleKey>,
+    shown_rules: BTreeSet<RuleId>,
     gone_rules: BTreeSet<RuleId>,
     /// Uses of groups that have ended.
     gone_groups: Vec<GroupId>,
@@ -140,20 +141,21 @@ impl Default for Policies {
         // Never 0: that stands for no rule in a connection's label.
         let numbers = || Numbers::new(1, u64::from(u32::MAX));
         Policies {
-            ids: HashMap::new(),
-            all: HashMap::new(),
+            ids: HashMap::default(),
+            all: HashMap::default(),
             news: BTreeMap::new(),
             overtaken: Vec::new(),
             told: BTreeMap::new(),
             groups: Groups::default(),
-            users: HashMap::new(),
-            rules: BTreeMap::new(),
-            rule_keys: HashMap::new(),
+            users: HashMap::default(),
+            rules: HashMap::default(),
+            rule_ids: BTreeMap::new(),
             rule_numbers: numbers(),
-            peers: HashMap::new(),
-            peers_ids: HashMap::new(),
+            peers: HashMap::default(),
+            peers_ids: HashTable::new(),
+            hasher: Hasher::default(),
             peers_numbers: numbers(),
-            isolated: HashMap::new(),
+            isolated: HashMap::default(),
             last: 0,
             dirty: Dirty::default(),
         }
@@ -189,6 +191,8 @@ impl Policies {
     /// No pod has an identity any more.
     pub fn gone(&mut self, id: IdentityId, identity: &Identity) {
         self.groups.gone(id, identity);
+        // The policy that isolated it may go in the same settling, and would not name it any more.
+        self.dirty.identities.insert(id);
     }
 
     /// Tells the identities which labels the new policies ask about; returns where pods have to be looked at again. `staged`:
@@ -229,19 +233,19 @@ impl Policies {
 
     /// Nodes that have rules which name an identity.
     pub fn nodes_that_name(&self, id: IdentityId, spans: &Spans) -> BTreeSet<Name> {
-        let users = self.groups.of(id).iter().filter_map(|group| self.users.get(group));
-        users.flat_map(|users| &users.peers).flat_map(|peers| spans.nodes(Thing::Peers(*peers))).cloned().collect()
+        self.peers_with(id).flat_map(|peers| spans.nodes(Thing::Peers(peers))).cloned().collect()
     }
 
     /// Takes in changes of membership, down to which rules there are.
     pub fn settle(&mut self, identities: &Identities) {
         for (group, identity) in self.groups.changed() {
-            let Some(users) = self.users.get(&group) else { continue };
-            if !users.targets.is_empty() {
-                self.dirty.identities.insert(identity);
+            for user in self.users.get(&group).into_iter().flat_map(Few::iter) {
+                match user {
+                    User::Target(_) => drop(self.dirty.identities.insert(identity)),
+                    User::Lookup(policy) => drop(self.dirty.lookups.insert(*policy)),
+                    User::Peers(peers) => drop(self.dirty.shown_peers.insert(*peers)),
+                }
             }
-            self.dirty.lookups.extend(&users.lookups);
-            self.dirty.shown_peers.extend(&users.peers);
         }
         for policy in std::mem::take(&mut self.dirty.lookups) {
             self.look_up(policy, identities);
@@ -265,7 +269,7 @@ impl Policies {
             self.last
         });
         // Groups that go are released last: what old and new have in common is not computed again.
-        let new = fact.map(|fact| compile::compile(fact, |key| self.groups.acquire(key, identities)));
+        let new = fact.map(|fact| compile::compile(name, fact, |key| self.groups.acquire(key, identities)));
         if let Some(old) = self.all.remove(&id) {
             self.ids.remove(name);
             self.dirty.identities.extend(self.groups.members(old.target));
@@ -277,35 +281,27 @@ impl Policies {
             self.dirty.lookups.insert(id);
             self.use_groups(id, &new, true);
             self.ids.insert(name.clone(), id);
-            self.all.insert(id, new);
+            self.all.insert(id, Box::new(new));
         }
         let first = RuleKey { policy: id, direction: Direction::Ingress, index: 0, resolved: None };
-        let own = self.rules.range(first..).map(|(key, _)| key).take_while(|key| key.policy == id);
+        let own = self.rule_ids.range(first..).map(|(key, _)| key).take_while(|key| key.policy == id);
         self.dirty.rules.extend(own.cloned());
     }
 
     fn use_groups(&mut self, id: PolicyId, policy: &Compiled, used: bool) {
         let lookups = policy.egress.iter().flatten().flat_map(|rule| &rule.lookups);
-        for group in lookups {
-            let users = &mut self.users.entry(*group).or_default().lookups;
-            if used {
-                users.insert(id)
-            } else {
-                users.remove(&id)
-            };
-            self.forget_users(*group);
-        }
-        let users = &mut self.users.entry(policy.target).or_default().targets;
-        if used {
-            users.insert(id)
-        } else {
-            users.remove(&id)
-        };
-        self.forget_users(policy.target);
+        lookups.for_each(|group| self.set_user(*group, User::Lookup(id), used));
+        self.set_user(policy.target, User::Target(id), used);
     }
 
-    fn forget_users(&mut self, group: GroupId) {
-        if self.users.get(&group).is_some_and(Users::is_none) {
+    fn set_user(&mut self, group: GroupId, user: User, used: bool) {
+        let users = self.users.entry(group).or_default();
+        if used {
+            users.insert(user);
+        } else {
+            users.remove(&user);
+        }
+        if users.is_empty() {
             self.users.remove(&group);
         }
     }
@@ -315,10 +311,10 @@ impl Policies {
         let Some(policy) = self.all.get_mut(&id) else { return };
         let mut changed = false;
         for rule in policy.egress.iter_mut().flatten().filter(|rule| !rule.names.is_empty()) {
-            let mut resolved: BTreeMap<Vec<Ports>, Vec<Source>> = BTreeMap::new();
+            let mut resolved: BTreeMap<Box<[Ports]>, Vec<Source>> = BTreeMap::new();
             for group in &rule.lookups {
                 let mut found = BTreeSet::new();
-                for identity in self.groups.members(*group).iter().filter_map(|id| identities.get(*id)) {
+                for identity in self.groups.members(*group).filter_map(|id| identities.get(id)) {
                     found.insert(compile::resolve(&rule.names, &identity.ports));
                 }
                 for ports in found.into_iter().filter(|ports| !ports.is_empty()) {
@@ -341,29 +337,41 @@ impl Policies {
         }
     }
 
+    /// Who depends on the groups that an identity is in.
+    fn users_of(&self, identity: IdentityId) -> impl Iterator<Item = User> {
+        self.groups.of(identity).iter().filter_map(|group| self.users.get(group)).flat_map(Few::iter).copied()
+    }
+
     /// Policies that select an identity.
     fn policies_of(&self, identity: IdentityId) -> impl Iterator<Item = PolicyId> {
-        let users = self.groups.of(identity).iter().filter_map(|group| self.users.get(group));
-        users.flat_map(|users| users.targets.iter().copied())
+        self.users_of(identity).filter_map(|user| if let User::Target(policy) = user { Some(policy) } else { None })
+    }
+
+    /// Sets of peers that an identity may be in.
+    fn peers_with(&self, identity: IdentityId) -> impl Iterator<Item = PeersId> {
+        self.users_of(identity).filter_map(|user| if let User::Peers(peers) = user { Some(peers) } else { None })
     }
 
     /// Finds the rules that open the isolation of an identity.
     fn isolate(&mut self, id: IdentityId, identities: &Identities) {
         self.dirty.shown_identities.insert(id);
-        let mut rules: [Option<BTreeSet<RuleKey>>; 2] = [None, None];
+        let mut rules: [Option<Vec<RuleKey>>; 2] = [None, None];
         if let Some(identity) = identities.get(id) {
-            let policies: Vec<PolicyId> = self.policies_of(id).collect();
-            for policy in policies {
+            for policy in self.policies_of(id) {
                 for (place, direction) in [Direction::Ingress, Direction::Egress].into_iter().enumerate() {
                     if let Some(list) = self.all[&policy].rules(direction) {
-                        let of_rule = |rule| variants(policy, direction, rule, identity);
-                        rules[place].get_or_insert_default().extend(list.iter().flat_map(of_rule));
+                        let keys = rules[place].get_or_insert_default();
+                        list.iter().for_each(|rule| add_variants((policy, direction), rule, identity, keys));
                     }
                 }
             }
         }
-        let [ingress, egress] =
-            rules.map(|keys| keys.map(|keys| keys.into_iter().map(|key| self.use_rule(key)).collect::<Vec<RuleId>>()));
+        let [ingress, egress] = rules.map(|keys| {
+            let mut keys = keys?;
+            keys.sort();
+            keys.dedup();
+            Some(keys.into_iter().map(|key| self.use_rule(key)).collect::<Box<[RuleId]>>())
+        });
         let new = Isolated { ingress, egress };
         let old = match new == Isolated::default() {
             true => self.isolated.remove(&id),
@@ -375,59 +383,41 @@ impl Policies {
     }
 
     fn use_rule(&mut self, key: RuleKey) -> RuleId {
-        if let Some(row) = self.rules.get_mut(&key) {
-            row.uses += 1;
-            return row.id;
+        if let Some(id) = self.rule_ids.get(&key) {
+            self.rules.get_mut(id).expect("an id is of a rule").uses += 1;
+            return *id;
         }
         self.last += 1;
-        let text = self.rule_text(&key);
-        self.rule_numbers.insert(&text);
+        let id = self.last;
+        let policy = self.all[&key.policy].name.clone();
+        self.rule_ids.insert(key.clone(), id);
         self.dirty.rules.insert(key.clone());
-        self.rule_keys.insert(self.last, key.clone());
-        self.rules.insert(key, RuleRow { id: self.last, text, uses: 1, peers: Vec::new() });
-        self.last
+        let row = RuleRow { key, policy, uses: 1, peers: SmallVec::new() };
+        self.rule_numbers.insert(id, &row.text(), |other| self.rules[&other].text());
+        self.rules.insert(id, row);
+        id
     }
 
     fn unuse_rule(&mut self, id: RuleId) {
-        let key = self.rule_keys[&id].clone();
-        let row = self.rules.get_mut(&key).expect("a key is of a rule");
+        let row = self.rules.get_mut(&id).expect("a rule in use exists");
         row.uses -= 1;
         if row.uses > 0 {
             return;
         }
-        let row = self.rules.remove(&key).expect("just seen");
-        self.rule_keys.remove(&id);
-        self.rule_numbers.remove(&row.text);
+        let row = self.rules.remove(&id).expect("just seen");
+        self.rule_ids.remove(&row.key);
+        self.rule_numbers.remove(id);
         self.dirty.gone_rules.insert(id);
         row.peers.into_iter().for_each(|peers| self.unuse_peers(peers));
     }
 
-    fn rule_text(&self, key: &RuleKey) -> Name {
-        let fact = &self.all[&key.policy].fact;
-        let direction = match key.direction {
-            Direction::Ingress => "ingress",
-            Direction::Egress => "egress",
-        };
-        let mut text = String::new();
-        push_part(&mut text, &fact.namespace);
-        text.push('\n');
-        push_part(&mut text, &fact.name);
-        text += &format!("\n{direction}\n{}", key.index);
-        if let Some(ports) = &key.resolved {
-            text += &format!("\n{}", compile::ports_text(ports));
-        }
-        text.into()
-    }
-
     /// Finds the sets of peers of a rule.
     fn connect(&mut self, key: &RuleKey) {
-        if !self.rules.contains_key(key) {
-            return;
-        }
-        self.dirty.shown_rules.insert(key.clone());
+        let Some(id) = self.rule_ids.get(key).copied() else { return };
+        self.dirty.shown_rules.insert(id);
         let sources = self.rule(key).map(|rule| peers_of(rule, key)).unwrap_or_default();
-        let new: Vec<PeersId> = sources.iter().map(|source| self.use_peers(source)).collect();
-        let row = self.rules.get_mut(key).expect("just seen");
+        let new = sources.into_iter().map(|source| self.use_peers(source)).collect();
+        let row = self.rules.get_mut(&id).expect("just seen");
         for old in std::mem::replace(&mut row.peers, new) {
             self.unuse_peers(old);
         }
@@ -437,20 +427,21 @@ impl Policies {
         self.all.get(&key.policy)?.rules(key.direction)?.iter().find(|rule| rule.index == key.index)
     }
 
-    fn use_peers(&mut self, source: &Source) -> PeersId {
-        if let Some(id) = self.peers_ids.get(source) {
+    fn use_peers(&mut self, source: Source) -> PeersId {
+        let hash = self.hasher.hash_one(&source);
+        if let Some(id) = self.peers_ids.find(hash, |id| self.peers[id].source == source) {
             self.peers.get_mut(id).expect("an id is of a row").uses += 1;
             return *id;
         }
         self.last += 1;
         let id = self.last;
-        let text: Name = compile::source_text(source, |group| self.groups.key(group).clone()).into();
-        self.peers_numbers.insert(&text);
+        let text = |source: &Source| compile::source_text(source, |group| self.groups.key(group).clone());
+        self.peers_numbers.insert(id, &text(&source), |other| text(&self.peers[&other].source));
         if let Some(group) = source.group() {
-            self.users.entry(group).or_default().peers.insert(id);
+            self.set_user(group, User::Peers(id), true);
         }
-        self.peers_ids.insert(source.clone(), id);
-        self.peers.insert(id, PeersRow { source: source.clone(), text, uses: 1 });
+        self.peers.insert(id, PeersRow { source, uses: 1 });
+        self.peers_ids.insert_unique(hash, id, |id| self.hasher.hash_one(&self.peers[id].source));
         self.dirty.shown_peers.insert(id);
         id
     }
@@ -462,42 +453,38 @@ impl Policies {
             return;
         }
         let row = self.peers.remove(&id).expect("just seen");
-        self.peers_ids.remove(&row.source);
-        self.peers_numbers.remove(&row.text);
+        let found = self.peers_ids.find_entry(self.hasher.hash_one(&row.source), |other| *other == id);
+        found.expect("a set of peers is found by its source").remove();
+        self.peers_numbers.remove(id);
         if let Some(group) = row.source.group() {
-            if let Some(users) = self.users.get_mut(&group) {
-                users.peers.remove(&id);
-            }
-            self.forget_users(group);
+            self.set_user(group, User::Peers(id), false);
         }
         self.dirty.shown_peers.insert(id);
     }
 
     /// Gives numbers to new rules and sets of peers, and marks what names those that have got another one.
     fn settle_numbers(&mut self) {
-        let rules: BTreeSet<Name> = self.rule_numbers.settle().into_iter().collect();
-        let peers: BTreeSet<Name> = self.peers_numbers.settle().into_iter().collect();
+        let rules: BTreeSet<RuleId> = self.rule_numbers.settle().into_iter().collect();
+        let peers: BTreeSet<PeersId> = self.peers_numbers.settle().into_iter().collect();
         if rules.is_empty() && peers.is_empty() {
             return;
         }
         // Two hashes of 32 bits have met: rare enough to look at all.
-        for (key, row) in &self.rules {
-            let names = |id: &PeersId| peers.contains(&self.peers[id].text);
-            if rules.contains(&row.text) || row.peers.iter().any(names) {
-                self.dirty.shown_rules.insert(key.clone());
-                self.dirty.shown_identities.extend(self.groups.members(self.all[&key.policy].target));
+        for (id, row) in &self.rules {
+            if rules.contains(id) || row.peers.iter().any(|id| peers.contains(id)) {
+                self.dirty.shown_rules.insert(*id);
+                self.dirty.shown_identities.extend(self.groups.members(self.all[&row.key.policy].target));
             }
         }
-        let moved = self.peers.iter().filter(|(_, row)| peers.contains(&row.text));
-        self.dirty.shown_peers.extend(moved.map(|(id, _)| *id));
+        self.dirty.shown_peers.extend(peers.into_iter().filter(|id| self.peers.contains_key(id)));
     }
 
     /// Identities have other numbers than before.
     pub fn renumbered(&mut self, ids: &[IdentityId]) {
         for id in ids {
             self.dirty.shown_identities.insert(*id);
-            let users = self.groups.of(*id).iter().filter_map(|group| self.users.get(group));
-            self.dirty.shown_peers.extend(users.flat_map(|users| &users.peers));
+            let peers: Vec<PeersId> = self.peers_with(*id).collect();
+            self.dirty.shown_peers.extend(peers);
         }
     }
 
@@ -542,23 +529,44 @@ fn count(fact: &NetworkPolicy, asked: bool, identities: &mut Identities, turned:
     }
 }
 
-/// The rules that a rule comes to for an identity that it protects.
-fn variants(policy: PolicyId, direction: Direction, rule: &Rule, identity: &Identity) -> Vec<RuleKey> {
+impl RuleRow {
+    /// What its number is made of.
+    fn text(&self) -> String {
+        let direction = match self.key.direction {
+            Direction::Ingress => "ingress",
+            Direction::Egress => "egress",
+        };
+        let (namespace, name) = self.policy.split_once('/').expect("a namespace and a name");
+        let mut text = String::new();
+        push_part(&mut text, namespace);
+        text.push('\n');
+        push_part(&mut text, name);
+        text += &format!("\n{direction}\n{}", self.key.index);
+        if let Some(ports) = &self.key.resolved {
+            text += &format!("\n{}", compile::ports_text(ports));
+        }
+        text
+    }
+}
+
+/// Adds the rules that a rule comes to for an identity that it protects.
+fn add_variants(of: (PolicyId, Direction), rule: &Rule, identity: &Identity, to: &mut Vec<RuleKey>) {
+    let (policy, direction) = of;
     let key = |resolved| RuleKey { policy, direction, index: rule.index, resolved };
-    if rule.peers.as_ref().is_some_and(Vec::is_empty) {
-        return Vec::new();
+    if rule.peers.as_ref().is_some_and(|peers| peers.is_empty()) {
+        return;
     }
     let plain = rule.ports.as_ref().is_none_or(|ports| !ports.is_empty());
     match direction {
-        _ if rule.names.is_empty() => plain.then(|| key(None)).into_iter().collect(),
+        _ if rule.names.is_empty() => to.extend(plain.then(|| key(None))),
         Direction::Ingress => {
             let resolved = compile::resolve(&rule.names, &identity.ports);
             let opens = plain || !resolved.is_empty();
-            opens.then(|| key(Some(resolved))).into_iter().collect()
+            to.extend(opens.then(|| key(Some(resolved))));
         }
         Direction::Egress => {
-            let named = rule.resolved.keys().map(|ports| key(Some(ports.clone())));
-            plain.then(|| key(None)).into_iter().chain(named).collect()
+            to.extend(plain.then(|| key(None)));
+            to.extend(rule.resolved.keys().map(|ports| key(Some(ports.clone()))));
         }
     }
 }
@@ -568,7 +576,7 @@ fn peers_of(rule: &Rule, key: &RuleKey) -> Vec<Source> {
     let resolved = key.resolved.as_ref().filter(|_| key.direction == Direction::Egress);
     let mut sources = match resolved {
         Some(ports) => rule.resolved.get(ports).cloned().unwrap_or_default(),
-        None => rule.peers.clone().unwrap_or_default(),
+        None => rule.peers.iter().flatten().cloned().collect(),
     };
     sources.sort();
     sources.dedup();

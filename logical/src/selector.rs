@@ -4,27 +4,29 @@
 //! and what they select is computed, stored and sent once.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::Name;
 use crate::fact::read::Labels;
 
 /// A label selector. Without requirements it selects everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Selector {
     /// All of them have to hold; sorted, none twice.
-    pub requirements: Box<[Requirement]>,
+    pub requirements: Arc<[Requirement]>,
 }
 
 /// One requirement on the label of a key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Requirement {
     /// The label's key.
-    pub key: Box<str>,
+    pub key: Name,
     /// What must be true of it.
     pub operator: Operator,
     /// Of `In` and `NotIn`: the values, sorted.
-    pub values: Box<[Box<str>]>,
+    pub values: Box<[Name]>,
 }
 
 /// What a requirement asks of a label.
@@ -67,7 +69,7 @@ impl Selector {
     }
 
     /// The keys that it asks about, some perhaps twice.
-    pub fn keys(&self) -> impl Iterator<Item = &Box<str>> {
+    pub fn keys(&self) -> impl Iterator<Item = &Name> {
         self.requirements.iter().map(|requirement| &requirement.key)
     }
 }
@@ -134,7 +136,7 @@ fn match_labels(value: &Value, complain: &mut dyn FnMut(String)) -> Vec<Requirem
     for (key, value) in entries(value, complain) {
         match value.as_str() {
             Some(value) => {
-                let values = [Box::from(value)].into();
+                let values = [Name::from(value)].into();
                 requirements.push(Requirement { key: key.into(), operator: Operator::In, values });
             }
             None => complain(format!("matchLabels: the value of {key:?} is no text")),
@@ -167,7 +169,7 @@ fn match_expression(expression: &Value, complain: &mut dyn FnMut(String)) -> Opt
         _ => None,
     };
     let values = expression.get("values").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let mut values: Vec<Box<str>> = values.iter().filter_map(|value| value.as_str().map(Box::from)).collect();
+    let mut values: Vec<Name> = values.iter().filter_map(|value| value.as_str().map(Name::from)).collect();
     values.sort();
     values.dedup();
     match (text("key"), operator) {
@@ -207,8 +209,8 @@ mod tests {
     fn check(selector: Value, labels: &[(&str, &str)], expect: bool) {
         let (read, complaints) = read(&selector);
         assert_eq!(complaints, Vec::<String>::new());
-        let mut labels: Vec<(Box<str>, Box<str>)> =
-            labels.iter().map(|(key, value)| (Box::from(*key), Box::from(*value))).collect();
+        let mut labels: Vec<(Name, Name)> =
+            labels.iter().map(|(key, value)| (Name::from(*key), Name::from(*value))).collect();
         labels.sort();
         assert_eq!(read.matches_labels(&labels.into()), expect, "{selector}");
     }

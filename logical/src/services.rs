@@ -6,17 +6,17 @@
 mod inspect;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use api::config::ServicesConfig;
+use api::node::Key;
 use api::node::object::Kind;
-use api::node::{Key, Object};
 
 use crate::Name;
+use crate::encoded::Encoded;
 use crate::event::{Change, Effects, Notice};
 use crate::fact::{self, EndpointSlice, ObjectKey, Service};
 use crate::problem::Problem;
-use crate::view::{self, Views};
+use crate::view::Views;
 
 /// Namespace and name.
 pub(crate) type Id = (Name, Name);
@@ -35,7 +35,9 @@ pub(crate) struct Services {
 #[derive(Debug, Clone)]
 struct Stored {
     /// As nodes are told it; `None`: it is of no use to them.
-    object: Option<Arc<Object>>,
+    object: Option<Encoded>,
+    /// Of a slice: its Service.
+    service: Option<Id>,
     /// What people were told of it.
     problem: Option<Problem>,
 }
@@ -55,7 +57,7 @@ impl Services {
         let problem = self.problem(&fact);
         about.tell(before.and_then(|stored| stored.problem.as_ref()), problem.as_ref(), effects);
         let was_served = before.is_some_and(|stored| stored.object.is_some());
-        let stored = Stored { object: self.object(fact), problem };
+        let stored = Stored { object: self.object(fact), service: None, problem };
         let is_served = stored.object.is_some();
         views.put_shared(effects, service_key(&id), stored.object.clone().map(|object| (object, None)));
         self.services.insert(id.clone(), stored);
@@ -80,12 +82,12 @@ impl Services {
         let before = self.slices.get(&id);
         about.tell(before.and_then(|stored| stored.problem.as_ref()), fact.problem.as_ref(), effects);
         self.forget_service_of(&id);
-        let object = fact.usable.map(|slice| {
-            let service: Id = (id.0.clone(), slice.service.as_str().into());
+        let service = fact.usable.as_ref().map(|slice| (id.0.clone(), slice.service.as_str().into()));
+        if let Some(service) = service.clone() {
             self.slices_of.entry(service).or_default().insert(id.clone());
-            view::object(slice_key(&id), Kind::EndpointSlice(*slice))
-        });
-        self.slices.insert(id.clone(), Stored { object, problem: fact.problem });
+        }
+        let object = fact.usable.map(|slice| Encoded::new(slice_key(&id), Kind::EndpointSlice(*slice)));
+        self.slices.insert(id.clone(), Stored { object, service, problem: fact.problem });
         self.show_slice(&id, views, effects);
     }
 
@@ -97,15 +99,13 @@ impl Services {
         views.put_shared(effects, slice_key(&id), None);
     }
 
-    fn slice(&self, id: &Id) -> Option<&api::node::EndpointSlice> {
-        match self.slices.get(id)?.object.as_ref()?.kind.as_ref()? {
-            Kind::EndpointSlice(slice) => Some(slice),
-            _ => None,
-        }
+    /// The Service of a slice that is of use.
+    fn service_of(&self, id: &Id) -> Option<&Id> {
+        self.slices.get(id)?.service.as_ref()
     }
 
     /// A Service as nodes are told it, with its external addresses where these are switched on.
-    fn object(&self, fact: Service) -> Option<Arc<Object>> {
+    fn object(&self, fact: Service) -> Option<Encoded> {
         let mut service = *fact.served?;
         if self.config.external_ips {
             let more = fact.external_ips.iter().map(ToString::to_string);
@@ -114,7 +114,7 @@ impl Services {
             service.external_addresses.extend(more);
         }
         let key = Key::Service { namespace: &fact.namespace, name: &fact.name }.to_string();
-        Some(view::object(key, Kind::Service(service)))
+        Some(Encoded::new(key, Kind::Service(service)))
     }
 
     fn problem(&self, fact: &Service) -> Option<Problem> {
@@ -137,17 +137,14 @@ impl Services {
 
     /// Tells nodes of a slice, if its Service is served.
     fn show_slice(&self, id: &Id, views: &mut Views, effects: &mut Effects) {
-        let service = self.slice(id).map(|slice| (id.0.clone(), Name::from(slice.service.as_str())));
-        let service = service.and_then(|service| self.services.get(&service));
+        let service = self.service_of(id).and_then(|service| self.services.get(service));
         let is_told = service.is_some_and(|service| service.object.is_some());
         let object = self.slices.get(id).and_then(|stored| stored.object.clone()).filter(|_| is_told);
         views.put_shared(effects, slice_key(id), object.map(|object| (object, None)));
     }
 
     fn forget_service_of(&mut self, id: &Id) {
-        let Some(service) = self.slice(id).map(|slice| (id.0.clone(), Name::from(slice.service.as_str()))) else {
-            return;
-        };
+        let Some(service) = self.service_of(id).cloned() else { return };
         if let Some(slices) = self.slices_of.get_mut(&service) {
             slices.remove(id);
             if slices.is_empty() {

@@ -4,13 +4,16 @@
 //! each node, through how many others it is needed there, so that a change costs what it changes. An object is stored once,
 //! however many nodes have it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::hash::BuildHasher as _;
 
-use api::node::Object;
+use hashbrown::HashTable;
+use smallvec::SmallVec;
 
 use crate::Name;
+use crate::encoded::{Encoded, Objects};
 use crate::event::Effects;
+use crate::hash::{HashMap, HashSet, Hasher};
 
 /// Something that nodes can need. Ids are those of the tables of `policy`, never given twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,25 +34,58 @@ pub(crate) enum Thing {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Spans {
     things: HashMap<Thing, Held>,
-    by_key: HashMap<Box<str>, Thing>,
+    by_key: Keys,
     nodes: Vec<Name>,
     ids: HashMap<Name, u32>,
     /// What each node has by itself.
     roots: HashMap<u32, BTreeSet<Thing>>,
-    /// Things that are needed now and were not, or the other way round.
+    /// What there is of other things because they are needed: those that are now and were not, or the other way round.
     turned: BTreeSet<Thing>,
+}
+
+/// Which thing has the object of a key, by the key's hash: the key itself is the object's.
+#[derive(Debug, Clone, Default)]
+struct Keys {
+    hasher: Hasher,
+    things: HashTable<(u64, Thing)>,
 }
 
 #[derive(Debug, Clone, Default)]
 struct Held {
-    /// Sorted by key.
-    objects: Vec<Arc<Object>>,
+    objects: Objects,
     /// Sorted, none twice.
-    needs: Box<[Thing]>,
+    needs: SmallVec<[Thing; 2]>,
     /// Through how many others, or by itself, each node has it; sorted by node.
-    nodes: Vec<(u32, u32)>,
+    nodes: SmallVec<[(u32, u32); 2]>,
     /// How many others need it, on whatever node.
     parents: u32,
+}
+
+impl Thing {
+    /// Whether it is empty where nothing needs it.
+    fn is_filled_on_need(self) -> bool {
+        matches!(self, Thing::Reach(_) | Thing::Addresses(_))
+    }
+}
+
+impl Keys {
+    /// Things that may have the object of a key.
+    fn get(&self, key: &str) -> impl Iterator<Item = Thing> {
+        let hash = self.hasher.hash_one(key);
+        self.things.iter_hash(hash).filter(move |(other, _)| *other == hash).map(|(_, thing)| *thing)
+    }
+
+    fn insert(&mut self, key: &str, thing: Thing) {
+        let hash = self.hasher.hash_one(key);
+        self.things.insert_unique(hash, (hash, thing), |(hash, _)| *hash);
+    }
+
+    fn remove(&mut self, key: &str, thing: Thing) {
+        let hash = self.hasher.hash_one(key);
+        if let Ok(entry) = self.things.find_entry(hash, |other| *other == (hash, thing)) {
+            entry.remove();
+        }
+    }
 }
 
 impl Held {
@@ -80,16 +116,17 @@ impl Spans {
     }
 
     /// What a thing needs, from now on.
-    pub fn set_needs(&mut self, thing: Thing, mut needs: Vec<Thing>, effects: &mut Effects) {
+    pub fn set_needs(&mut self, thing: Thing, needs: impl IntoIterator<Item = Thing>, effects: &mut Effects) {
+        let mut needs: SmallVec<[Thing; 2]> = needs.into_iter().collect();
         needs.sort();
         needs.dedup();
         let held = self.things.entry(thing).or_default();
-        let before = std::mem::replace(&mut held.needs, needs.clone().into());
-        let nodes: Vec<u32> = held.nodes.iter().map(|(node, _)| *node).collect();
+        let before = std::mem::replace(&mut held.needs, needs.clone());
+        let nodes: SmallVec<[u32; 4]> = held.nodes.iter().map(|(node, _)| *node).collect();
         for new in needs.iter().filter(|need| before.binary_search(need).is_err()) {
             let parents = &mut self.things.entry(*new).or_default().parents;
             *parents += 1;
-            if *parents == 1 {
+            if *parents == 1 && new.is_filled_on_need() {
                 self.turned.insert(*new);
             }
             nodes.iter().for_each(|node| self.gain(*new, *node, effects));
@@ -98,7 +135,7 @@ impl Spans {
             nodes.iter().for_each(|node| self.lose(*old, *node, effects));
             let parents = &mut self.things.get_mut(old).expect("what is needed exists").parents;
             *parents -= 1;
-            if *parents == 0 {
+            if *parents == 0 && old.is_filled_on_need() {
                 self.turned.insert(*old);
             }
             self.forget_if_bare(*old);
@@ -107,51 +144,43 @@ impl Spans {
     }
 
     /// The one object of a thing, from now on; `None`: it has none.
-    pub fn set_object(&mut self, thing: Thing, object: Option<Arc<Object>>, effects: &mut Effects) {
-        let before: Vec<String> = self
-            .things
-            .get(&thing)
-            .map_or(Vec::new(), |held| held.objects.iter().map(|object| object.key.clone()).collect());
-        for key in before.iter().filter(|key| object.as_ref().is_none_or(|object| object.key != **key)) {
-            self.remove_object(thing, key, effects);
-        }
+    pub fn set_object(&mut self, thing: Thing, object: Option<Encoded>, effects: &mut Effects) {
+        let before: Vec<Encoded> =
+            self.things.get(&thing).map_or(Vec::new(), |held| held.objects.iter().cloned().collect());
+        let is_another = |old: &&Encoded| object.as_ref().is_none_or(|object| object.key() != old.key());
+        before.iter().filter(is_another).for_each(|old| self.remove_object(thing, old.key(), effects));
         if let Some(object) = object {
             self.put_object(thing, object, effects);
         }
     }
 
     /// Adds or replaces an object of a thing.
-    pub fn put_object(&mut self, thing: Thing, object: Arc<Object>, effects: &mut Effects) {
+    pub fn put_object(&mut self, thing: Thing, object: Encoded, effects: &mut Effects) {
         let held = self.things.entry(thing).or_default();
-        match held.objects.binary_search_by(|other| other.key.cmp(&object.key)) {
-            Ok(place) if held.objects[place] == object => return,
-            Ok(place) => held.objects[place] = object.clone(),
-            Err(place) => held.objects.insert(place, object.clone()),
+        let is_new = held.objects.get(object.key()).is_none();
+        if !held.objects.put(object.clone()) {
+            return;
         }
-        self.by_key.insert(object.key.as_str().into(), thing);
-        tell(&self.nodes, &held.nodes, &object.key, effects);
+        if is_new {
+            self.by_key.insert(object.key(), thing);
+        }
+        tell(&self.nodes, &held.nodes, object.key(), effects);
     }
 
     /// Takes an object from a thing.
     pub fn remove_object(&mut self, thing: Thing, key: &str, effects: &mut Effects) {
         let Some(held) = self.things.get_mut(&thing) else { return };
-        let Ok(place) = held.objects.binary_search_by(|other| other.key.as_str().cmp(key)) else { return };
-        held.objects.remove(place);
-        tell(&self.nodes, &held.nodes, key, effects);
-        if self.by_key.get(key) == Some(&thing) {
-            self.by_key.remove(key);
+        if held.objects.remove(key) {
+            tell(&self.nodes, &held.nodes, key, effects);
+            self.by_key.remove(key, thing);
+            self.forget_if_bare(thing);
         }
-        self.forget_if_bare(thing);
     }
 
     /// Takes all from a thing: it does not exist any more.
     pub fn clear(&mut self, thing: Thing, effects: &mut Effects) {
-        self.set_needs(thing, Vec::new(), effects);
-        let keys: Vec<String> = match self.things.get(&thing) {
-            Some(held) => held.objects.iter().map(|object| object.key.clone()).collect(),
-            None => return,
-        };
-        keys.iter().for_each(|key| self.remove_object(thing, key, effects));
+        self.set_needs(thing, [], effects);
+        self.set_object(thing, None, effects);
     }
 
     /// Nodes that have a thing.
@@ -165,36 +194,34 @@ impl Spans {
         self.things.get(&thing).is_some_and(|held| held.parents > 0)
     }
 
-    /// Things that have come to be needed since the last call, or no longer are.
+    /// Reaches and addresses that have come to be needed since the last call, or no longer are.
     pub fn turned(&mut self) -> BTreeSet<Thing> {
         std::mem::take(&mut self.turned)
     }
 
     /// An object that a node has.
-    pub fn get(&self, node: &str, key: &str) -> Option<&Arc<Object>> {
-        let held = self.things.get(self.by_key.get(key)?)?;
+    pub fn get(&self, node: &str, key: &str) -> Option<&Encoded> {
         let id = self.ids.get(node)?;
-        held.nodes.binary_search_by_key(id, |(node, _)| *node).ok()?;
-        let place = held.objects.binary_search_by(|object| object.key.as_str().cmp(key)).ok()?;
-        Some(&held.objects[place])
+        self.by_key.get(key).find_map(|thing| {
+            let held = self.things.get(&thing)?;
+            held.nodes.binary_search_by_key(id, |(node, _)| *node).ok()?;
+            held.objects.get(key)
+        })
     }
 
     /// All objects that a node has.
-    pub fn of_node(&self, node: &str) -> BTreeMap<String, Arc<Object>> {
-        let mut objects = BTreeMap::new();
-        let mut seen = BTreeSet::new();
+    pub fn of_node(&self, node: &str) -> impl Iterator<Item = &Encoded> {
         let roots = self.ids.get(node).and_then(|id| self.roots.get(id));
         let mut open: Vec<Thing> = roots.into_iter().flatten().copied().collect();
+        let mut seen: HashSet<Thing> = open.iter().copied().collect();
+        let mut held = Vec::new();
         while let Some(thing) = open.pop() {
-            if !seen.insert(thing) {
-                continue;
-            }
-            if let Some(held) = self.things.get(&thing) {
-                objects.extend(held.objects.iter().map(|object| (object.key.clone(), object.clone())));
-                open.extend(held.needs.iter());
+            if let Some(one) = self.things.get(&thing) {
+                held.push(one);
+                open.extend(one.needs.iter().filter(|need| seen.insert(**need)));
             }
         }
-        objects
+        held.into_iter().flat_map(|held| held.objects.iter())
     }
 
     fn node_id(&mut self, node: &Name) -> u32 {
@@ -214,7 +241,7 @@ impl Spans {
             Err(place) => {
                 held.nodes.insert(place, (node, 1));
                 let mark = [(node, 1)];
-                held.objects.iter().for_each(|object| tell(&self.nodes, &mark, &object.key, effects));
+                held.objects.iter().for_each(|object| tell(&self.nodes, &mark, object.key(), effects));
                 let needs = held.needs.clone();
                 needs.iter().for_each(|need| self.gain(*need, node, effects));
             }
@@ -230,7 +257,7 @@ impl Spans {
         }
         held.nodes.remove(place);
         let mark = [(node, 0)];
-        held.objects.iter().for_each(|object| tell(&self.nodes, &mark, &object.key, effects));
+        held.objects.iter().for_each(|object| tell(&self.nodes, &mark, object.key(), effects));
         let needs = held.needs.clone();
         needs.iter().for_each(|need| self.lose(*need, node, effects));
     }
@@ -255,13 +282,17 @@ fn tell(names: &[Name], nodes: &[(u32, u32)], key: &str, effects: &mut Effects) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use api::node::Rule;
+    use api::node::object::Kind;
 
-    fn object(key: &str) -> Arc<Object> {
-        Arc::new(Object { key: key.into(), digest: 0, kind: None })
+    fn object(key: &str) -> Encoded {
+        Encoded::new(key.into(), Kind::Rule(Rule::default()))
     }
 
     fn told(effects: &Effects, node: &str) -> Vec<String> {
-        effects.local.get(node).into_iter().flatten().cloned().collect()
+        let mut keys: Vec<String> = effects.local.get(node).into_iter().flatten().cloned().collect();
+        keys.sort();
+        keys
     }
 
     #[test]
@@ -287,12 +318,12 @@ mod tests {
         assert_eq!(spans.get("n1", "rule/1"), None);
         assert!(spans.get("n1", "rule/2").is_some());
         let mut effects = Effects::default();
-        spans.set_needs(Thing::Identity(2), vec![], &mut effects);
+        spans.set_needs(Thing::Identity(2), [], &mut effects);
         assert_eq!(
             (told(&effects, "n1"), told(&effects, "n2")),
             (vec!["rule/2".to_owned()], vec!["rule/2".to_owned()])
         );
-        assert!(spans.of_node("n1").is_empty());
+        assert_eq!(spans.of_node("n1").count(), 0);
     }
 
     #[test]
@@ -306,6 +337,6 @@ mod tests {
         spans.clear(Thing::Rule(1), &mut effects);
         spans.clear(Thing::Identity(1), &mut effects);
         spans.release(&n1, Thing::Identity(1), &mut effects);
-        assert!(spans.things.is_empty() && spans.by_key.is_empty() && spans.roots.is_empty());
+        assert!(spans.things.is_empty() && spans.by_key.things.is_empty() && spans.roots.is_empty());
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use api::node::{Key, is_policy};
 
+use crate::encoded::Encoded;
 use crate::event::{Effects, NodeDelta};
 use crate::network::Network;
 
@@ -45,7 +46,7 @@ impl Telling {
         };
         self.pending = Effects::default();
         if network.withholds_policy() {
-            delta.set.retain(|object| !is_policy(&object.key));
+            delta.set.retain(|object| !is_policy(object.key()));
             delta.removed.retain(|key| !stays(key));
             self.withheld = Some(held.into_iter().filter(|(key, _)| stays(key)).collect());
         }
@@ -67,8 +68,8 @@ impl Telling {
         let mut delta = network.node_delta(&std::mem::take(&mut self.pending), node);
         if let Some(held) = self.withheld.take() {
             let policy = difference(&held, node, network)?;
-            delta.set.retain(|object| !is_policy(&object.key));
-            delta.set.extend(policy.set.into_iter().filter(|object| is_policy(&object.key)));
+            delta.set.retain(|object| !is_policy(object.key()));
+            delta.set.extend(policy.set.into_iter().filter(|object| is_policy(object.key())));
             delta.removed.retain(|key| !is_policy(key) && !held.contains_key(key));
             delta.removed.extend(policy.removed);
         }
@@ -83,9 +84,9 @@ fn stays(key: &str) -> bool {
 
 /// What brings an agent that holds something to the node's state; `None` where the node is not in the cluster.
 fn difference(held: &HashMap<String, u64>, node: &str, network: &Network) -> Option<NodeDelta> {
-    let view = network.node_view(node)?;
-    let removed = held.keys().filter(|key| !view.contains_key(*key)).cloned().collect();
-    let is_new = |key: &String, digest: u64| held.get(key) != Some(&digest);
-    let set = view.into_iter().filter(|(key, object)| is_new(key, object.digest)).map(|(_, object)| object).collect();
+    let view = network.encoded_view(node)?;
+    let removed = held.keys().filter(|key| !view.contains_key(key.as_str())).cloned().collect();
+    let is_new = |key: &str, object: &Encoded| held.get(key) != Some(&object.digest());
+    let set = view.into_iter().filter(|(key, object)| is_new(key, object)).map(|(_, object)| object.clone()).collect();
     Some(NodeDelta { set, removed })
 }

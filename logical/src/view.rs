@@ -6,15 +6,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use api::node::object::Kind;
-use api::node::{Address, Config, Key, Object, Peer, Pod, Route, Subnet};
+use api::node::{Address, Config, Key, Peer, Pod, Route, Subnet};
 use ipnetwork::IpNetwork;
 
 use crate::Name;
 use crate::address::Family;
 use crate::digest;
+use crate::encoded::{Encoded, Objects};
 use crate::event::{Effects, NodeDelta, Shared};
 use crate::fact::Node;
 use crate::problem::Problem;
@@ -33,8 +33,8 @@ pub(crate) struct Views {
     /// Nodes of the cluster.
     present: BTreeSet<Name>,
     /// A node that was deleted keeps what it has until its pods are gone: its agent may still be there to be told so.
-    local: HashMap<Name, BTreeMap<String, Arc<Object>>>,
-    shared: BTreeMap<String, (Arc<Object>, Option<Name>)>,
+    local: HashMap<Name, Objects>,
+    shared: BTreeMap<String, (Encoded, Option<Name>)>,
     /// Policy: what nodes have because of the pods on them.
     pub spans: Spans,
 }
@@ -53,7 +53,7 @@ impl Views {
     }
 
     fn forget_if_bare(&mut self, node: &Name) {
-        let bare = |objects: &BTreeMap<_, _>| objects.keys().all(|key: &String| *key == Key::Config.to_string());
+        let bare = |objects: &Objects| objects.iter().all(|object| object.key() == Key::Config.to_string());
         if !self.present.contains(node) && self.local.get(node).is_some_and(bare) {
             self.local.remove(node);
         }
@@ -62,26 +62,24 @@ impl Views {
     /// Sets or removes what one node has for itself. Nothing happens for a node that was never in the cluster.
     pub fn set_local(&mut self, effects: &mut Effects, node: &Name, key: String, kind: Option<Kind>) {
         let Some(objects) = self.local.get_mut(node) else { return };
-        let new = kind.map(|kind| object(key.clone(), kind));
-        if objects.get(&key) == new.as_ref() {
-            return;
+        let is_news = match kind {
+            Some(kind) => objects.put(Encoded::new(key.clone(), kind)),
+            None => objects.remove(&key),
+        };
+        if is_news {
+            effects.local.entry(node.clone()).or_default().insert(key);
+            self.forget_if_bare(node);
         }
-        match new {
-            Some(new) => drop(objects.insert(key.clone(), new)),
-            None => drop(objects.remove(&key)),
-        }
-        effects.local.entry(node.clone()).or_default().insert(key);
-        self.forget_if_bare(node);
     }
 
     /// Whether a node has this for itself.
     pub fn has_local(&self, node: &str, key: &str) -> bool {
-        self.local.get(node).is_some_and(|objects| objects.contains_key(key))
+        self.local.get(node).is_some_and(|objects| objects.get(key).is_some())
     }
 
     /// The identity that a node has been told of a pod; `None`: it does not know the pod.
     pub fn identity_of(&self, node: &str, pod: &str) -> Option<u32> {
-        match self.local.get(node)?.get(&pod_key(pod))?.kind.as_ref()? {
+        match self.local.get(node)?.get(&pod_key(pod))?.object().kind? {
             Kind::Pod(pod) if pod.problem.is_none() => Some(pod.identity),
             _ => None,
         }
@@ -89,12 +87,12 @@ impl Views {
 
     /// Sets or removes what all nodes have, but the home where there is one.
     pub fn set_shared(&mut self, effects: &mut Effects, key: String, kind: Option<(Kind, Option<Name>)>) {
-        let new = kind.map(|(kind, home)| (object(key.clone(), kind), home));
+        let new = kind.map(|(kind, home)| (Encoded::new(key.clone(), kind), home));
         self.put_shared(effects, key, new);
     }
 
     /// The same for an object that is made already, and kept elsewhere as well.
-    pub fn put_shared(&mut self, effects: &mut Effects, key: String, new: Option<(Arc<Object>, Option<Name>)>) {
+    pub fn put_shared(&mut self, effects: &mut Effects, key: String, new: Option<(Encoded, Option<Name>)>) {
         if self.shared.get(&key) == new.as_ref() {
             return;
         }
@@ -111,12 +109,11 @@ impl Views {
     }
 
     /// All that a node of the cluster has.
-    pub fn of_node(&self, node: &str) -> Option<BTreeMap<String, Arc<Object>>> {
-        let mut view = self.local.get(self.present.get(node)?)?.clone();
-        let others = self.shared.iter().filter(|(_, (_, home))| home.as_deref() != Some(node));
-        view.extend(others.map(|(key, (object, _))| (key.clone(), object.clone())));
-        view.extend(self.spans.of_node(node));
-        Some(view)
+    pub fn of_node(&self, node: &str) -> Option<BTreeMap<&str, &Encoded>> {
+        let local = self.local.get(self.present.get(node)?)?;
+        let others = self.shared.values().filter(|(_, home)| home.as_deref() != Some(node));
+        let all = local.iter().chain(others.map(|(object, _)| object)).chain(self.spans.of_node(node));
+        Some(all.map(|object| (object.key(), object)).collect())
     }
 
     /// What of these effects a node has to be told.
@@ -137,17 +134,10 @@ impl Views {
                 None => {}
             }
         }
-        delta.set.sort_by(|one, other| one.key.cmp(&other.key));
+        delta.set.sort_by(|one, other| one.key().cmp(other.key()));
         delta.removed.sort();
         delta
     }
-}
-
-/// An object with its digest.
-pub(crate) fn object(key: String, kind: Kind) -> Arc<Object> {
-    let mut object = Object { key, digest: 0, kind: Some(kind) };
-    object.digest = digest::object(&object);
-    Arc::new(object)
 }
 
 /// Where tunnels to a node end: its first address, which Kubernetes takes for the primary one. All nodes of a cluster must
@@ -230,9 +220,9 @@ pub(crate) fn address_key(network: &str, address: IpAddr) -> String {
 }
 
 /// The identity behind an address.
-pub(crate) fn address(network: &str, address: IpAddr, identity: u32) -> Arc<Object> {
+pub(crate) fn address(network: &str, address: IpAddr, identity: u32) -> Encoded {
     let kind = Address { network: network.to_owned(), vni: VNI, address: address.to_string(), identity };
-    object(address_key(network, address), Kind::Address(kind))
+    Encoded::new(address_key(network, address), Kind::Address(kind))
 }
 
 /// A pod with its addresses, IPv4 first.
@@ -309,8 +299,8 @@ mod tests {
             out_of_service: false,
             zone: "".into(),
         };
-        let object = object("peer/n1".into(), peer(&node).unwrap());
-        assert_eq!(object.digest, 0x9509_736c_bd90_eb9d);
+        let object = Encoded::new("peer/n1".into(), peer(&node).unwrap());
+        assert_eq!(object.digest(), 0x9509_736c_bd90_eb9d);
     }
 
     #[test]

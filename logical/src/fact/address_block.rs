@@ -40,11 +40,11 @@ pub struct Allocation {
     /// The address.
     pub address: IpAddr,
     /// Namespace of the pod.
-    pub namespace: Box<str>,
+    pub namespace: Name,
     /// Name of the pod.
-    pub name: Box<str>,
+    pub name: Name,
     /// UID of the pod.
-    pub uid: Box<str>,
+    pub uid: Name,
     /// Container id of the sandbox; empty until the port exists.
     pub container_id: Box<str>,
     /// The node on which the address lives.

@@ -41,7 +41,7 @@ impl EndpointSlice {
             uid: reader.text("metadata.uid").unwrap_or_default().into(),
             usable: usable.map(Box::new),
             problem,
-            namespace,
+            namespace: namespace.into(),
         })
     }
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::read::Reader;
 use super::{FactError, Kind};
+use crate::Name;
 use crate::problem::Problem;
 use crate::selector::{Selector, entries};
 
@@ -18,7 +19,7 @@ const TOLD: usize = 3;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetworkPolicy {
     /// Its namespace, whose pods it selects from.
-    pub namespace: Box<str>,
+    pub namespace: Name,
     /// Its name.
     pub name: Box<str>,
     /// Its UID, empty where there is none.
@@ -93,7 +94,7 @@ impl NetworkPolicy {
     pub fn from_object(object: &Value) -> Result<NetworkPolicy, FactError> {
         let reader = Reader::new(Kind::NetworkPolicy, object);
         let mut policy = NetworkPolicy {
-            namespace: reader.namespace(),
+            namespace: reader.namespace().into(),
             name: reader.required("metadata.name")?.into(),
             uid: reader.text("metadata.uid").unwrap_or_default().into(),
             pods: Selector::default(),

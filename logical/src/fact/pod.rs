@@ -7,19 +7,20 @@ use serde_json::Value;
 
 use super::read::{Labels, Reader, address, mac};
 use super::{FactError, Kind};
+use crate::Name;
 use crate::problem::Problem;
 
 /// A pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pod {
     /// Its namespace.
-    pub namespace: Box<str>,
+    pub namespace: Name,
     /// Its name.
-    pub name: Box<str>,
+    pub name: Name,
     /// Its UID: a pod made again under the same name is another one.
-    pub uid: Box<str>,
+    pub uid: Name,
     /// The node that it is bound to.
-    pub node: Option<Box<str>>,
+    pub node: Option<Name>,
     /// Its labels, sorted.
     pub labels: Labels,
     /// The ports of its containers that have a name.
@@ -61,10 +62,10 @@ impl Pod {
     pub fn from_object(object: &Value) -> Result<Pod, FactError> {
         let reader = Reader::new(Kind::Pod, object);
         Ok(Pod {
-            namespace: reader.namespace(),
+            namespace: reader.namespace().into(),
             name: reader.required("metadata.name")?.into(),
             uid: reader.required("metadata.uid")?.into(),
-            node: reader.text("spec.nodeName").map(Box::from),
+            node: reader.text("spec.nodeName").map(Name::from),
             labels: reader.labels("metadata.labels"),
             named_ports: named_ports(&reader),
             asked: asked(&reader).map(Box::new),

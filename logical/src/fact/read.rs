@@ -1,13 +1,15 @@
 //! Reading fields of an object with errors that name object and field.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::{FactError, Kind};
+use crate::Name;
 
-/// A label or annotation map as a sorted slice: half the size of a map, and nothing here is ever inserted into.
-pub(crate) type Labels = Box<[(Box<str>, Box<str>)]>;
+/// A label map as a sorted slice: half the size of a map, nothing here is ever inserted into, and many objects share one.
+pub(crate) type Labels = Arc<[(Name, Name)]>;
 
 /// An object being read.
 pub(super) struct Reader<'a> {
@@ -42,13 +44,13 @@ impl<'a> Reader<'a> {
     }
 
     /// The namespace, `default` where none is given, as kubectl does.
-    pub fn namespace(&self) -> Box<str> {
-        self.text("metadata.namespace").unwrap_or("default").into()
+    pub fn namespace(&self) -> &'a str {
+        self.text("metadata.namespace").unwrap_or("default")
     }
 
     pub fn labels(&self, path: &str) -> Labels {
         let map = self.at(path).and_then(Value::as_object);
-        let mut labels: Vec<(Box<str>, Box<str>)> = map
+        let mut labels: Vec<(Name, Name)> = map
             .into_iter()
             .flatten()
             .filter_map(|(key, value)| Some((key.as_str().into(), value.as_str()?.into())))

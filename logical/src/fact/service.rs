@@ -83,7 +83,7 @@ impl Service {
         };
         let problem = reading.problem().filter(|_| served.is_some());
         Ok(Service {
-            namespace: reader.namespace(),
+            namespace: reader.namespace().into(),
             name: name.into(),
             uid: reader.text("metadata.uid").unwrap_or_default().into(),
             served: served.map(Box::new),

@@ -65,7 +65,7 @@ impl StaticAddress {
             status: status.unwrap_or_default(),
             created: reader.created(),
             generation: reader.at("metadata.generation").and_then(Value::as_i64),
-            namespace,
+            namespace: namespace.into(),
         })
     }
 }

@@ -1,5 +1,6 @@
 //! Writes of allocation records: one for all that has to change in a block.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ipnetwork::IpNetwork;
@@ -110,21 +111,21 @@ impl Network {
         let leads = self.role == Role::Leader;
         let removable = |entry: &&Allocation| self.release.removable(&(name.clone(), entry.address));
         let mut ids_missing = false;
-        let mut entries: BTreeMap<_, Allocation> = BTreeMap::new();
+        let mut entries: BTreeMap<_, Cow<Allocation>> = BTreeMap::new();
         for entry in block.allocations.iter().filter(|entry| !removable(entry)) {
-            let mut entry = entry.clone();
+            let mut entry = Cow::Borrowed(entry);
             if let Some(container) = self.ports.container(&entry.node, &entry.uid)
                 && *container != *entry.container_id
                 && !self.release.is_orphan(&(name.clone(), entry.address))
             {
-                entry.container_id = container.into();
+                entry.to_mut().container_id = container.into();
                 ids_missing = true;
             }
             entries.insert(entry.address, entry);
         }
         let added = self.proposed(name).map_or(&[][..], |(_, add)| &add.allocations);
         let changed = entries.len() < block.allocations.len() || !added.is_empty();
-        entries.extend(added.iter().map(|entry| (entry.address, entry.clone())));
+        entries.extend(added.iter().map(|entry| (entry.address, Cow::Owned(entry.clone()))));
 
         let gone = !self.nodes.contains_key(&block.node);
         let quiet = self.config.quiet_time.as_millis().try_into().unwrap_or(u64::MAX);
@@ -137,7 +138,8 @@ impl Network {
         if empty && unused && leads {
             return self.delete_block(block);
         }
-        (changed || overdue).then(|| Write::UpdateBlock(Box::new(object(block, entries.values()))))
+        (changed || overdue)
+            .then(|| Write::UpdateBlock(Box::new(object(block, entries.values().map(|entry| &**entry)))))
     }
 }
 

@@ -6,6 +6,7 @@ use api::node::object::Kind as NodeKind;
 use api::node::{Alias, Key, is_policy};
 
 use crate::Name;
+use crate::encoded::Encoded;
 use crate::event::{Effects, Ticket, Wait};
 use crate::handover::{Borne, Shown, Stage};
 use crate::pods::PodState;
@@ -79,7 +80,7 @@ impl Network {
             // An agent that does not say is taken at what it should have.
             let identity = if said == 0 { wanted } else { said };
             turned |= identity != wanted;
-            self.handover.bear(&id.clone(), Borne { uid, identity });
+            self.handover.bear(&id.clone(), Borne { uid: uid.into(), identity });
         }
         turned
     }
@@ -89,14 +90,15 @@ impl Network {
         if !held.keys().any(|key| is_policy(key)) && self.ports.of_node(node).next().is_none() {
             return false;
         }
-        let now = self.views.spans.of_node(node);
+        let now: HashMap<&str, &Encoded> =
+            self.views.spans.of_node(node).map(|object| (object.key(), object)).collect();
         let changed = |(key, digest): (&String, &u64)| {
-            is_policy(key) && now.get(key).is_some_and(|object| object.digest != *digest)
+            is_policy(key) && now.get(key.as_str()).is_some_and(|object| object.digest() != *digest)
         };
         // Who is isolated now and was not, or the other way round.
         let of_port = |(uid, number): (Box<str>, u32)| {
             let key = Key::Identity { number }.to_string();
-            self.pods.by_uid(&uid).is_some() && now.contains_key(&key) != held.contains_key(&key)
+            self.pods.by_uid(&uid).is_some() && now.contains_key(key.as_str()) != held.contains_key(&key)
         };
         held.iter().any(changed) || self.ports.of_node(node).any(of_port)
     }
@@ -118,7 +120,7 @@ impl Network {
 
     /// Has the pods of nodes told anew.
     fn show_again(&mut self, of: impl Fn(&Name) -> bool) {
-        let pods = self.pods.iter().filter(|(_, state)| state.node.as_ref().is_some_and(&of));
+        let pods = self.pods.iter().filter(|(_, state)| state.fact.node.as_ref().is_some_and(&of));
         self.dirty.shown.extend(pods.map(|(id, _)| id.clone()));
     }
 
@@ -164,7 +166,7 @@ impl Network {
 
     /// Nodes of the pods that turn.
     fn turning(&self) -> BTreeSet<Name> {
-        let pods = self.handover.turned.keys().filter_map(|id| self.pods.get(id)?.node.clone());
+        let pods = self.handover.turned.keys().filter_map(|id| self.pods.get(id)?.fact.node.clone());
         pods.collect()
     }
 

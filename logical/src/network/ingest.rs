@@ -51,11 +51,12 @@ impl Network {
         self.config = config;
     }
 
-    fn upsert(&mut self, fact: Fact, effects: &mut Effects) {
+    fn upsert(&mut self, mut fact: Fact, effects: &mut Effects) {
+        self.common.fact(&mut fact);
         match fact {
             Fact::Namespace(fact) => self.set_namespace(&Name::from(&*fact.name.clone()), Some(fact)),
             Fact::Node(fact) => self.set_node(&Name::from(&*fact.name.clone()), Some(fact)),
-            Fact::Pod(fact) => self.set_pod(&pods::id(&fact.namespace, &fact.name), Some(fact), effects),
+            Fact::Pod(fact) => self.set_pod(pods::id(&fact.namespace, &fact.name), Some(fact), effects),
             Fact::Subnet(fact) => {
                 self.dirty.subnets.insert(Name::from(&*fact.name));
                 self.dirty.judge = true;
@@ -74,7 +75,7 @@ impl Network {
         match key.kind {
             Kind::Namespace => self.set_namespace(&name, None),
             Kind::Node => self.set_node(&name, None),
-            Kind::Pod => self.set_pod(&pods::id(&key.namespace, &key.name), None, effects),
+            Kind::Pod => self.set_pod(pods::id(&key.namespace, &key.name), None, effects),
             Kind::Subnet => {
                 self.dirty.subnets.insert(name.clone());
                 self.dirty.judge = true;
@@ -122,7 +123,9 @@ impl Network {
         }
     }
 
-    fn set_pod(&mut self, id: &Name, fact: Option<Pod>, effects: &mut Effects) {
+    fn set_pod(&mut self, mut id: Name, fact: Option<Pod>, effects: &mut Effects) {
+        self.common.name(&mut id);
+        let id = &id;
         if self.pods.get(id).map(|state| &state.fact) == fact.as_ref() {
             return;
         }
@@ -133,9 +136,9 @@ impl Network {
                 self.dirty.seen.insert(old.fact.uid.clone());
             }
             self.dirty.entries.extend(self.book.of_pod(&old.fact.uid).cloned());
-            let here = self.pods.get(id).and_then(|state| state.node.clone());
-            if let Some(node) = old.node.clone().filter(|node| Some(node) != here.as_ref()) {
-                self.views.set_local(effects, &node, view::pod_key(id), None);
+            let here = self.pods.get(id).and_then(|state| state.fact.node.as_ref());
+            if let Some(node) = old.fact.node.as_ref().filter(|node| Some(*node) != here) {
+                self.views.set_local(effects, node, view::pod_key(id), None);
             }
         }
         if let Some(uid) = &uid {
@@ -189,8 +192,9 @@ impl Network {
         for uid in &change.uids {
             self.dirty.entries.extend(self.book.of_pod(uid).cloned());
         }
+        let outside = change.outside.into_iter().map(|address| (NETWORK.into(), IpNetwork::from(address)));
+        self.dirty.routes.extend(outside);
         for (_, address) in &change.entries {
-            self.dirty.routes.insert((NETWORK.into(), IpNetwork::from(*address)));
             self.dirty.statics.extend(self.statics.holder_of(*address).cloned());
         }
         self.dirty.entries.extend(change.entries);

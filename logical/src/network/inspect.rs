@@ -93,7 +93,7 @@ impl Network {
             self.nodes.keys().flat_map(|node| self.pods.of_node(node)).filter_map(|id| Some((id, self.pods.get(id)?)))
         {
             let connected = state.active() && !self.unplugged.contains(name);
-            if let Some(node) = state.node.as_deref().filter(|_| connected) {
+            if let Some(node) = state.fact.node.as_deref().filter(|_| connected) {
                 *pods.entry(node).or_default() += 1;
             }
         }

@@ -21,7 +21,7 @@ impl Network {
     /// Whether a pod goes on with an identity that it should have no longer, because its port has it.
     pub(super) fn keeps(&self, id: &Name, old: &Place, new: Option<IdentityId>) -> bool {
         let Some(state) = self.pods.get(id).filter(|_| self.moves.staged) else { return false };
-        let node = old.node.as_ref().filter(|node| state.node.as_ref() == Some(node));
+        let node = old.node.as_ref().filter(|node| state.fact.node.as_ref() == Some(node));
         new.is_some_and(|new| new != old.identity)
             && node.is_some_and(|node| self.views.has_local(node, &view::pod_key(id)))
     }
@@ -73,7 +73,7 @@ impl Network {
     fn nodes_to_wait_for(&self, id: IdentityId) -> BTreeSet<Name> {
         let Some(identity) = self.identities.get(id) else { return BTreeSet::new() };
         let mut naming = self.policies.nodes_that_name(id, &self.views.spans);
-        if let (1, Some(only)) = (identity.nodes.len(), identity.nodes.keys().next()) {
+        if let [(only, _)] = &*identity.nodes {
             naming.remove(only);
         }
         naming
@@ -97,7 +97,7 @@ impl Network {
         self.handover.confirm(ticket);
         let confirmed = self.moves.confirm(ticket);
         for id in confirmed.made.ids {
-            self.dirty.shown.extend(self.identities.get(id).into_iter().flat_map(|identity| &identity.pods).cloned());
+            self.dirty.shown.extend(self.identities.pods(id).cloned());
         }
         self.dirty.shown.extend(confirmed.made.pods);
         for pod in confirmed.broken {

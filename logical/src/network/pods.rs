@@ -1,7 +1,9 @@
 //! Pods: what each has, what it still waits for, and what its node is told.
 
-use api::node::object::Kind;
 use std::net::IpAddr;
+
+use api::node::object::Kind;
+use smallvec::SmallVec;
 
 use crate::Name;
 use crate::address::Family;
@@ -18,10 +20,10 @@ use super::Network;
 
 /// The addresses that a pod has, confirmed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Settled {
-    pub subnet: Name,
+pub(super) struct Settled<'a> {
+    pub subnet: &'a Name,
     /// At most one a family, IPv4 first.
-    pub entries: Vec<EntryId>,
+    pub entries: SmallVec<[&'a EntryId; 2]>,
 }
 
 /// Where a pod stands.
@@ -39,25 +41,25 @@ enum Stand {
 impl Network {
     /// The allocations that count for a pod. Where two controllers have given it more than it needs: those that its port
     /// has, else the lowest.
-    pub(super) fn settled(&self, state: &PodState) -> Option<Settled> {
-        let node = state.node.as_ref()?;
+    pub(super) fn settled(&self, state: &PodState) -> Option<Settled<'_>> {
+        let node = state.fact.node.as_ref()?;
         let plugged = |id: &EntryId| self.ports.has_address(node, id.1);
-        let mut best: Option<((bool, usize), Settled)> = None;
-        let mut by_subnet = std::collections::BTreeMap::<&Name, Vec<&EntryId>>::new();
+        let mut here: SmallVec<[(&Name, &EntryId); 2]> = SmallVec::new();
         for id in self.book.of_pod(&state.fact.uid) {
-            let here = self.book.entry(id).is_some_and(|entry| entry.node == *node);
-            if let Some(block) = self.book.block(&id.0).filter(|_| here) {
-                by_subnet.entry(&block.subnet).or_default().push(id);
-            }
+            let found = self.book.entry_in_block(id).filter(|(_, entry)| entry.node == *node);
+            here.extend(found.map(|(block, _)| (&block.subnet, id)));
         }
-        for (subnet, ids) in by_subnet {
-            let of =
-                |family| ids.iter().filter(move |id| Family::of(id.1) == family).min_by_key(|id| (!plugged(id), id.1));
-            let entries: Vec<EntryId> =
-                [of(Family::V4), of(Family::V6)].into_iter().flatten().map(|id| (*id).clone()).collect();
-            let rank = (entries.iter().any(plugged), entries.len());
+        here.sort();
+        let mut best: Option<((bool, usize), Settled)> = None;
+        for of_subnet in here.chunk_by(|one, other| one.0 == other.0) {
+            let of = |family| {
+                let ids = of_subnet.iter().map(|(_, id)| *id).filter(|id| Family::of(id.1) == family);
+                ids.min_by_key(|id| (!plugged(id), id.1))
+            };
+            let entries: SmallVec<[&EntryId; 2]> = [of(Family::V4), of(Family::V6)].into_iter().flatten().collect();
+            let rank = (entries.iter().any(|id| plugged(id)), entries.len());
             if best.as_ref().is_none_or(|(other, _)| rank > *other) {
-                best = Some((rank, Settled { subnet: subnet.clone(), entries }));
+                best = Some((rank, Settled { subnet: of_subnet[0].0, entries }));
             }
         }
         best.map(|(_, settled)| settled)
@@ -67,19 +69,22 @@ impl Network {
     /// gets a second family does not change pods that run.
     fn missing(&self, state: &PodState, settled: &Settled) -> Vec<Family> {
         let uid = &state.fact.uid;
-        let recorded = |id: &EntryId| self.book.entry(id).is_some_and(|entry| !entry.container_id.is_empty());
-        if settled.entries.iter().any(recorded) || state.node.as_ref().is_some_and(|node| self.ports.has_pod(node, uid))
+        let recorded = |id: &&EntryId| self.book.entry(id).is_some_and(|entry| !entry.container_id.is_empty());
+        if settled.entries.iter().any(recorded)
+            || state.fact.node.as_ref().is_some_and(|node| self.ports.has_pod(node, uid))
         {
             return Vec::new();
         }
-        let plan = self.subnets.get(&settled.subnet).and_then(|judged| judged.in_force());
+        let plan = self.subnets.get(settled.subnet).and_then(|judged| judged.in_force());
         let families = plan.into_iter().flat_map(|plan| &plan.families).map(|plan| plan.family);
         families.filter(|family| settled.entries.iter().all(|id| Family::of(id.1) != *family)).collect()
     }
 
     fn stand(&self, id: &Name) -> Stand {
         let Some(state) = self.pods.get(id).filter(|state| state.active()) else { return Stand::Idle };
-        let Some(node) = state.node.as_ref().filter(|node| self.nodes.contains_key(*node)) else { return Stand::Idle };
+        let Some(node) = state.fact.node.as_ref().filter(|node| self.nodes.contains_key(*node)) else {
+            return Stand::Idle;
+        };
         let settled = self.settled(state);
         let missing = settled.as_ref().map(|settled| self.missing(state, settled));
         if missing.as_ref().is_some_and(Vec::is_empty) {
@@ -89,7 +94,7 @@ impl Network {
             subnets: &self.subnets,
             statics: &self.statics,
             namespace: self.namespaces.get(&*state.fact.namespace),
-            settled: settled.as_ref().map(|settled| &settled.subnet),
+            settled: settled.as_ref().map(|settled| settled.subnet),
         };
         let wish = match judge.wish(&state.fact) {
             Ok(wish) => wish,
@@ -170,7 +175,7 @@ impl Network {
     /// Tells a pod's node what the pod is like now, and its owner what is wrong.
     pub(super) fn show_pod(&mut self, id: &Name, effects: &mut Effects) {
         let Some(state) = self.pods.get(id) else { return };
-        let Some(node) = state.node.clone() else { return };
+        let Some(node) = state.fact.node.clone() else { return };
         let problem = self.problem_of(id).cloned();
         let kind = match &problem {
             Some(problem) => Some(view::pod_with_problem(&state.fact, problem)),
@@ -195,7 +200,7 @@ impl Network {
             Some(problem) => (Change::Wrong, problem.clone()),
             None => (Change::Right, Problem::new("Connected", format!("pod {id} has its addresses now"))),
         };
-        effects.notices.push(Notice { object, uid: state.fact.uid.clone(), change, what });
+        effects.notices.push(Notice { object, uid: (&*state.fact.uid).into(), change, what });
         state.told = problem;
     }
 
@@ -209,8 +214,8 @@ impl Network {
         let settled = self.settled(state)?;
         let mac = settled.entries.iter().find_map(|id| self.book.entry(id)?.mac);
         let connected = Connected {
-            subnet: &settled.subnet,
-            effective: self.effective.get(&settled.subnet)?,
+            subnet: settled.subnet,
+            effective: self.effective.get(settled.subnet)?,
             addresses: settled.entries.iter().map(|(_, address)| *address).collect(),
             mac,
             identity,

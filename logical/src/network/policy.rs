@@ -14,6 +14,7 @@ use crate::subnets::NETWORK;
 use crate::view;
 
 use super::Network;
+use super::settle::Marks;
 
 impl Network {
     /// Settles which labels count, which identity each pod has, and which rules there are.
@@ -36,7 +37,7 @@ impl Network {
         self.policies.settle(&self.identities);
         let renumbered = self.identities.settle_numbers();
         for id in &renumbered {
-            self.dirty.shown.extend(self.identities.get(*id).into_iter().flat_map(|identity| &identity.pods).cloned());
+            self.dirty.shown.extend(self.identities.pods(*id).cloned());
         }
         self.policies.renumbered(&renumbered);
         replaced.filter(|_| self.moves.staged)
@@ -54,7 +55,7 @@ impl Network {
         }
     }
 
-    fn place_all(&mut self, effects: &mut Effects) -> BTreeSet<Name> {
+    fn place_all(&mut self, effects: &mut Effects) -> Marks<Name> {
         let placed = std::mem::take(&mut self.dirty.placed);
         placed.iter().for_each(|pod| self.place(pod, effects));
         placed
@@ -66,11 +67,11 @@ impl Network {
         let has_one = !state.fact.host_network && !state.fact.finished;
         let old = state.place.clone();
         let stays =
-            |place: &Place| has_one && place.node == state.node && self.identities.is(place.identity, &state.fact);
+            |place: &Place| has_one && place.node == state.fact.node && self.identities.is(place.identity, &state.fact);
         if old.as_ref().map_or(!has_one, stays) {
             return;
         }
-        let node = state.node.clone();
+        let node = state.fact.node.clone();
         let new = has_one.then(|| self.identities.take(id, &state.fact));
         if let Some((identity, is_new)) = new {
             if is_new {
@@ -130,7 +131,7 @@ impl Network {
 
     /// Tells who wants to know under which addresses pods are known now. All that are known no longer go first: an address
     /// may go from one pod to another.
-    pub(super) fn publish(&mut self, pods: &BTreeSet<Name>, effects: &mut Effects) {
+    pub(super) fn publish(&mut self, pods: &Marks<Name>, effects: &mut Effects) {
         let mut new = Vec::new();
         for id in pods {
             let Some(state) = self.pods.get(id) else { continue };
@@ -183,8 +184,7 @@ impl Network {
                 self.views.spans.clear(thing, effects);
                 continue;
             }
-            let pods = self.identities.get(identity).into_iter().flat_map(|identity| &identity.pods);
-            let known = pods.filter_map(|pod| self.pods.get(pod)?.published.clone());
+            let known = self.identities.pods(identity).filter_map(|pod| self.pods.get(pod)?.published.clone());
             for (of, addresses) in known.collect::<Vec<_>>() {
                 self.publish_addresses(of, &addresses, effects);
             }

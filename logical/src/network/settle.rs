@@ -3,18 +3,23 @@
 use std::collections::BTreeSet;
 
 use api::node::Key;
+use indexmap::IndexSet;
 use ipnetwork::IpNetwork;
 
 use crate::Name;
 use crate::assign::Round;
 use crate::book::EntryId;
 use crate::event::Effects;
+use crate::hash::Hasher;
 use crate::release::Ownerless;
 use crate::statics::StaticKey;
 use crate::subnets::NETWORK;
 use crate::view::{self, Effective};
 
 use super::Network;
+
+/// What is marked, in the order in which it was.
+pub(super) type Marks<T> = IndexSet<T, Hasher>;
 
 /// What has to be looked at again.
 #[derive(Debug, Clone, Default)]
@@ -26,14 +31,14 @@ pub(super) struct Dirty {
     pub statuses: BTreeSet<Name>,
     pub statics: BTreeSet<StaticKey>,
     pub nodes: BTreeSet<Name>,
-    pub pods: BTreeSet<Name>,
+    pub pods: Marks<Name>,
     /// Pods whose identity or node may be another.
-    pub placed: BTreeSet<Name>,
+    pub placed: Marks<Name>,
     /// Pods whose object may be another.
-    pub shown: BTreeSet<Name>,
+    pub shown: Marks<Name>,
     /// UIDs of pods that were known and are gone now.
-    pub seen: BTreeSet<Box<str>>,
-    pub entries: BTreeSet<EntryId>,
+    pub seen: BTreeSet<Name>,
+    pub entries: Marks<EntryId>,
     /// Subnets in which addresses must be handed out again.
     pub claims: BTreeSet<Name>,
     pub blocks: BTreeSet<Name>,
@@ -185,14 +190,14 @@ impl Network {
     }
 
     /// Looks whether an allocation still has its owner, and if not, when it may go.
-    fn review_entry(&mut self, id: &EntryId, seen: &BTreeSet<Box<str>>) {
+    fn review_entry(&mut self, id: &EntryId, seen: &BTreeSet<Name>) {
         let Some((block, entry)) = self.book.block(&id.0).zip(self.book.entry(id)) else {
             self.release.keep(id);
             return;
         };
         let owner =
             self.pods.by_uid(&entry.uid).and_then(|pod| self.pods.get(pod)).filter(|state| !state.fact.finished);
-        let owned = owner.is_some_and(|state| self.settled(state).is_some_and(|settled| settled.entries.contains(id)));
+        let owned = owner.is_some_and(|state| self.settled(state).is_some_and(|settled| settled.entries.contains(&id)));
         let changed = if owned {
             self.release.keep(id)
         } else {

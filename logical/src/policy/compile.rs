@@ -25,11 +25,13 @@ pub(crate) enum Direction {
 /// A policy with its groups in use.
 #[derive(Debug, Clone)]
 pub(crate) struct Compiled {
+    /// `NAMESPACE/NAME`.
+    pub name: Name,
     pub fact: NetworkPolicy,
     /// Pods that it is for.
     pub target: GroupId,
-    pub ingress: Option<Vec<Rule>>,
-    pub egress: Option<Vec<Rule>>,
+    pub ingress: Option<Box<[Rule]>>,
+    pub egress: Option<Box<[Rule]>>,
 }
 
 /// A rule with its groups in use.
@@ -37,15 +39,15 @@ pub(crate) struct Compiled {
 pub(crate) struct Rule {
     pub index: u32,
     /// `None`: everyone.
-    pub peers: Option<Vec<Source>>,
+    pub peers: Option<Box<[Source]>>,
     /// `None`: every protocol and port.
-    pub ports: Option<Vec<Ports>>,
+    pub ports: Option<Box<[Ports]>>,
     /// Names of ports.
     pub names: Box<[PortName]>,
     /// Of an egress rule with names: groups in which the names are looked up.
-    pub lookups: Vec<GroupId>,
+    pub lookups: Box<[GroupId]>,
     /// Of an egress rule with names: what the names stand for, and with whom.
-    pub resolved: BTreeMap<Vec<Ports>, Vec<Source>>,
+    pub resolved: BTreeMap<Box<[Ports]>, Vec<Source>>,
 }
 
 /// Who is a peer.
@@ -54,7 +56,7 @@ pub(crate) enum Source {
     /// All of a group.
     Group(GroupId),
     /// Those of a group for whom names of ports stand for these.
-    Named { group: GroupId, names: Box<[PortName]>, ports: Vec<Ports> },
+    Named { group: GroupId, names: Box<[PortName]>, ports: Box<[Ports]> },
     /// Addresses.
     Block(IpBlock),
 }
@@ -97,27 +99,27 @@ pub(crate) fn group_keys(fact: &NetworkPolicy) -> Vec<GroupKey> {
 }
 
 fn target_key(fact: &NetworkPolicy) -> GroupKey {
-    GroupKey { scope: ScopeKey::Namespace(Name::from(&*fact.namespace)), pods: fact.pods.clone() }
+    GroupKey { scope: ScopeKey::Namespace(fact.namespace.clone()), pods: fact.pods.clone() }
 }
 
 fn peer_key(fact: &NetworkPolicy, namespaces: Option<&Selector>, pods: &Selector) -> GroupKey {
     let scope = match namespaces {
         Some(selector) => ScopeKey::Selected(selector.clone()),
-        None => ScopeKey::Namespace(Name::from(&*fact.namespace)),
+        None => ScopeKey::Namespace(fact.namespace.clone()),
     };
     GroupKey { scope, pods: pods.clone() }
 }
 
 /// Compiles a policy; `acquire` uses a group.
-pub(crate) fn compile(fact: NetworkPolicy, mut acquire: impl FnMut(GroupKey) -> GroupId) -> Compiled {
+pub(crate) fn compile(name: &Name, fact: NetworkPolicy, mut acquire: impl FnMut(GroupKey) -> GroupId) -> Compiled {
     let target = acquire(target_key(&fact));
     let mut rules = |rules: Option<&[PolicyRule]>, direction| {
         let mut compiled = |rule| compile_rule(&fact, rule, direction, &mut acquire);
-        rules.map(|rules| rules.iter().map(&mut compiled).collect::<Vec<_>>())
+        rules.map(|rules| rules.iter().map(&mut compiled).collect::<Box<[_]>>())
     };
     let ingress = rules(fact.ingress.as_deref(), Direction::Ingress);
     let egress = rules(fact.egress.as_deref(), Direction::Egress);
-    Compiled { target, ingress, egress, fact }
+    Compiled { name: name.clone(), target, ingress, egress, fact }
 }
 
 fn compile_rule(
@@ -137,12 +139,12 @@ fn compile_rule(
         PolicyPeer::Pods { namespaces, pods } => Source::Group(acquire(peer_key(fact, namespaces.as_ref(), pods))),
         PolicyPeer::Block(block) => Source::Block(block.clone()),
     };
-    let peers: Option<Vec<Source>> = rule.peers.as_ref().map(|peers| peers.iter().map(source).collect());
-    let lookups = match (direction, names.is_empty(), &rule.peers) {
+    let peers: Option<Box<[Source]>> = rule.peers.as_ref().map(|peers| peers.iter().map(source).collect());
+    let lookups: Box<[GroupId]> = match (direction, names.is_empty(), &rule.peers) {
         (Direction::Egress, false, None) => {
             // Whoever has a port of the name, wherever.
             let everyone = GroupKey { scope: ScopeKey::Selected(Selector::default()), pods: Selector::default() };
-            vec![acquire(everyone)]
+            [acquire(everyone)].into()
         }
         (Direction::Egress, false, Some(peers)) => {
             let selected = peers.iter().filter_map(|peer| match peer {
@@ -151,7 +153,7 @@ fn compile_rule(
             });
             selected.map(acquire).collect()
         }
-        _ => Vec::new(),
+        _ => Box::default(),
     };
     Rule {
         index: rule.index,
@@ -172,7 +174,7 @@ pub(crate) fn names_for_blocks(fact: &NetworkPolicy) -> bool {
 }
 
 /// What names stand for at a destination with these ports.
-pub(crate) fn resolve(names: &[PortName], ports: &[NamedPort]) -> Vec<Ports> {
+pub(crate) fn resolve(names: &[PortName], ports: &[NamedPort]) -> Box<[Ports]> {
     let fits = |port: &&NamedPort| {
         let protocol = protocol_number(&port.protocol);
         names.iter().any(|(of, name)| Some(*of) == protocol && *name == port.name)
@@ -182,7 +184,7 @@ pub(crate) fn resolve(names: &[PortName], ports: &[NamedPort]) -> Vec<Ports> {
 }
 
 /// Sorted, and without overlaps.
-pub(crate) fn merged(mut ports: Vec<Ports>) -> Vec<Ports> {
+pub(crate) fn merged(mut ports: Vec<Ports>) -> Box<[Ports]> {
     ports.sort();
     let mut merged: Vec<Ports> = Vec::new();
     for (protocol, first, last) in ports {
@@ -193,7 +195,7 @@ pub(crate) fn merged(mut ports: Vec<Ports>) -> Vec<Ports> {
             _ => merged.push((protocol, first, last)),
         }
     }
-    merged
+    merged.into()
 }
 
 /// A list of ports as part of a key.
@@ -236,7 +238,7 @@ fn group_text(key: &GroupKey, text: &mut String) {
 }
 
 fn selector_text(selector: &Selector, text: &mut String) {
-    for requirement in &selector.requirements {
+    for requirement in &*selector.requirements {
         *text += &format!("\n{:?} ", requirement.operator);
         push_part(text, &requirement.key);
         for value in &requirement.values {

@@ -7,10 +7,10 @@ use api::node::peers::Block;
 use api::node::rule::Ports as NodePorts;
 use api::node::{Isolation, Key, Peers, Rule as NodeRule};
 
+use crate::encoded::Encoded;
 use crate::event::Effects;
 use crate::identity::{Identities, IdentityId};
 use crate::span::{Spans, Thing};
-use crate::view;
 
 use super::compile::{self, Direction, Rule, Source};
 use super::{PeersId, Policies, RuleId, RuleKey};
@@ -19,7 +19,7 @@ impl Policies {
     /// Tells nodes what has changed. Returns identities whose addresses have come to be needed, or no longer are.
     pub fn show(&mut self, identities: &Identities, spans: &mut Spans, effects: &mut Effects) -> BTreeSet<IdentityId> {
         for rule in std::mem::take(&mut self.dirty.shown_rules) {
-            self.show_rule(&rule, spans, effects);
+            self.show_rule(rule, spans, effects);
         }
         for identity in std::mem::take(&mut self.dirty.shown_identities) {
             self.show_identity(identity, identities, spans, effects);
@@ -46,11 +46,10 @@ impl Policies {
         }
     }
 
-    fn show_rule(&self, key: &RuleKey, spans: &mut Spans, effects: &mut Effects) {
-        let (Some(row), Some(rule), Some(policy)) = (self.rules.get(key), self.rule(key), self.all.get(&key.policy))
-        else {
-            return;
-        };
+    fn show_rule(&self, id: RuleId, spans: &mut Spans, effects: &mut Effects) {
+        let Some(row) = self.rules.get(&id) else { return };
+        let key = &row.key;
+        let (Some(rule), Some(policy)) = (self.rule(key), self.all.get(&key.policy)) else { return };
         let ports = ports_of(rule, key);
         let port = |(protocol, first, last): (u8, u16, u16)| NodePorts {
             protocol: protocol.into(),
@@ -61,7 +60,7 @@ impl Policies {
             Direction::Ingress => api::node::Direction::Ingress,
             Direction::Egress => api::node::Direction::Egress,
         };
-        let number = self.rule_numbers.get(&row.text);
+        let number = self.rule_numbers.get(id);
         let mut names: Vec<String> = row.peers.iter().map(|peers| self.peers_name(*peers)).collect();
         names.sort();
         let kind = NodeKind::Rule(NodeRule {
@@ -74,12 +73,12 @@ impl Policies {
             peers: names,
             ports: ports.into_iter().map(port).collect(),
         });
-        let thing = Thing::Rule(row.id);
+        let thing = Thing::Rule(id);
         let mut needs: Vec<Thing> = row.peers.iter().map(|peers| Thing::Peers(*peers)).collect();
         if key.direction == Direction::Egress {
             needs.extend(row.peers.iter().map(|peers| Thing::Reach(*peers)));
         }
-        let object = view::object(Key::Rule { number }.to_string(), kind);
+        let object = Encoded::new(Key::Rule { number }.to_string(), kind);
         spans.set_object(thing, Some(object), effects);
         spans.set_needs(thing, needs, effects);
     }
@@ -91,15 +90,15 @@ impl Policies {
             return;
         };
         let number = identities.number(id);
-        let isolation = |rules: &Option<Vec<RuleId>>, direction| {
+        let isolation = |rules: &Option<Box<[RuleId]>>, direction| {
             let rules = rules.as_ref()?;
             let isolating = self.policies_of(id).filter_map(|policy| {
                 let policy = &self.all[&policy];
-                policy.rules(direction).map(|_| format!("{}/{}", policy.fact.namespace, policy.fact.name))
+                policy.rules(direction).map(|_| policy.name.to_string())
             });
             let mut policies: Vec<String> = isolating.collect();
             policies.sort();
-            let mut numbers: Vec<u32> = rules.iter().map(|rule| self.rule_number(*rule)).collect();
+            let mut numbers: Vec<u32> = rules.iter().map(|rule| self.rule_numbers.get(*rule)).collect();
             numbers.sort();
             Some(Isolation { policies, rules: numbers })
         };
@@ -109,8 +108,8 @@ impl Policies {
             egress: isolation(&isolated.egress, Direction::Egress),
         });
         let rules = isolated.ingress.iter().chain(&isolated.egress).flatten();
-        let needs = rules.map(|rule| Thing::Rule(*rule)).collect();
-        spans.set_object(thing, Some(view::object(Key::Identity { number }.to_string(), kind)), effects);
+        let needs = rules.map(|rule| Thing::Rule(*rule));
+        spans.set_object(thing, Some(Encoded::new(Key::Identity { number }.to_string(), kind)), effects);
         spans.set_needs(thing, needs, effects);
     }
 
@@ -133,7 +132,7 @@ impl Policies {
         let name = self.peers_name(id);
         let key = Key::Peers { name: &name }.to_string();
         let kind = NodeKind::Peers(Peers { name: name.clone(), identities: numbers, blocks });
-        spans.set_object(Thing::Peers(id), Some(view::object(key, kind)), effects);
+        spans.set_object(Thing::Peers(id), Some(Encoded::new(key, kind)), effects);
         self.show_reach(id, identities, spans, effects);
     }
 
@@ -142,41 +141,39 @@ impl Policies {
         let thing = Thing::Reach(id);
         let row = self.peers.get(&id).filter(|_| spans.is_needed(thing));
         let members = row.map(|row| self.members(&row.source, identities)).unwrap_or_default();
-        spans.set_needs(thing, members.into_iter().map(Thing::Addresses).collect(), effects);
+        spans.set_needs(thing, members.into_iter().map(Thing::Addresses), effects);
     }
 
     pub(crate) fn members(&self, source: &Source, identities: &Identities) -> Vec<IdentityId> {
         match source {
             Source::Block(_) => Vec::new(),
-            Source::Group(group) => self.groups.members(*group).iter().copied().collect(),
+            Source::Group(group) => self.groups.members(*group).collect(),
             Source::Named { group, names, ports } => {
-                let fits = |id: &&IdentityId| {
-                    identities.get(**id).is_some_and(|identity| compile::resolve(names, &identity.ports) == *ports)
+                let fits = |id: &IdentityId| {
+                    identities.get(*id).is_some_and(|identity| compile::resolve(names, &identity.ports) == *ports)
                 };
-                self.groups.members(*group).iter().filter(fits).copied().collect()
+                self.groups.members(*group).filter(fits).collect()
             }
         }
     }
 
     /// Who is isolated, with the rules that admit what it receives and what it sends.
     pub(crate) fn isolations(&self) -> impl Iterator<Item = (IdentityId, [Option<Vec<RuleId>>; 2])> {
-        self.isolated.iter().map(|(id, isolated)| (*id, [isolated.ingress.clone(), isolated.egress.clone()]))
+        let list = |rules: &Option<Box<[RuleId]>>| rules.as_ref().map(|rules| rules.to_vec());
+        self.isolated.iter().map(move |(id, isolated)| (*id, [list(&isolated.ingress), list(&isolated.egress)]))
     }
 
     /// Whom a rule admits (`None`: everyone) and to which ports (none: all).
     pub(crate) fn admitted_by(&self, id: RuleId) -> (Option<Vec<&Source>>, Vec<compile::Ports>) {
-        let key = &self.rule_keys[&id];
+        let row = &self.rules[&id];
+        let key = &row.key;
         let rule = self.rule(key).expect("a rule that an identity is told is of a policy");
-        let peers = || self.rules[key].peers.iter().map(|peers| &self.peers[peers].source).collect();
+        let peers = || row.peers.iter().map(|peers| &self.peers[peers].source).collect();
         ((!is_for_everyone(rule, key)).then(peers), ports_of(rule, key))
     }
 
-    fn rule_number(&self, id: RuleId) -> u32 {
-        self.rule_numbers.get(&self.rules[&self.rule_keys[&id]].text)
-    }
-
     fn peers_name(&self, id: PeersId) -> String {
-        format!("{:08x}", self.peers_numbers.get(&self.peers[&id].text))
+        format!("{:08x}", self.peers_numbers.get(id))
     }
 }
 
@@ -192,8 +189,8 @@ fn is_for_everyone(rule: &Rule, key: &RuleKey) -> bool {
 /// The ports that a variant of a rule admits; none: all.
 fn ports_of(rule: &Rule, key: &RuleKey) -> Vec<compile::Ports> {
     match (&rule.ports, &key.resolved) {
-        (Some(ports), Some(resolved)) if !is_named(key) => compile::merged([&ports[..], resolved].concat()),
-        (_, Some(resolved)) => resolved.clone(),
-        (ports, None) => ports.clone().unwrap_or_default(),
+        (Some(ports), Some(resolved)) if !is_named(key) => compile::merged([&ports[..], resolved].concat()).into_vec(),
+        (_, Some(resolved)) => resolved.to_vec(),
+        (ports, None) => ports.as_deref().unwrap_or_default().to_vec(),
     }
 }

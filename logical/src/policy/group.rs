@@ -4,12 +4,16 @@
 //! posting lists: a selector that asks for `app In (a, b)` is posted under `app=a` and `app=b` of its scope, labels under each
 //! of theirs, so that neither a new selector nor a new identity looks at all there is.
 
-use std::collections::{BTreeSet, HashMap};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher as _, Hash};
+
+use hashbrown::HashTable;
+use smallvec::{SmallVec, smallvec};
 
 use crate::Name;
 use crate::fact::read::Labels;
+use crate::few::Few;
+use crate::hash::{HashMap, Hasher};
 use crate::identity::{Identities, Identity, IdentityId, Reach};
 use crate::selector::{Operator, Selector, find};
 
@@ -43,16 +47,21 @@ impl GroupKey {
     }
 }
 
+/// Identities that a group selects.
+pub(crate) type Members = Few<[IdentityId; 4]>;
+
 /// All groups that policies use.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Groups {
     all: HashMap<GroupId, Group>,
-    ids: HashMap<Arc<GroupKey>, GroupId>,
+    /// Groups by their keys.
+    ids: HashTable<GroupId>,
+    hasher: Hasher,
     scopes: HashMap<ScopeId, Scope>,
     scope_ids: HashMap<ScopeKey, ScopeId>,
     spaces: HashMap<Name, Space>,
     /// Groups that an identity is in.
-    member_of: HashMap<IdentityId, Vec<GroupId>>,
+    member_of: HashMap<IdentityId, SmallVec<[GroupId; 4]>>,
     /// Selectors by what they ask for.
     asked: Postings<u32>,
     /// Identities and namespaces by what they have.
@@ -64,16 +73,16 @@ pub(crate) struct Groups {
 
 #[derive(Debug, Clone)]
 struct Group {
-    key: Arc<GroupKey>,
+    key: GroupKey,
     scope: ScopeId,
-    members: BTreeSet<IdentityId>,
+    members: Members,
     uses: u32,
 }
 
 #[derive(Debug, Clone)]
 struct Scope {
     key: ScopeKey,
-    namespaces: BTreeSet<Name>,
+    namespaces: Few<[Name; 1]>,
     groups: u32,
 }
 
@@ -82,8 +91,8 @@ struct Scope {
 struct Space {
     exists: bool,
     labels: Labels,
-    identities: BTreeSet<IdentityId>,
-    scopes: BTreeSet<ScopeId>,
+    identities: Few<[IdentityId; 4]>,
+    scopes: Few<[ScopeId; 4]>,
 }
 
 impl Groups {
@@ -92,13 +101,13 @@ impl Groups {
         &self.all[&id].key
     }
 
-    pub fn members(&self, id: GroupId) -> &BTreeSet<IdentityId> {
-        &self.all[&id].members
+    pub fn members(&self, id: GroupId) -> impl Iterator<Item = IdentityId> {
+        self.all[&id].members.iter().copied()
     }
 
     /// Groups in use that an identity is in.
     pub fn of(&self, identity: IdentityId) -> &[GroupId] {
-        self.member_of.get(&identity).map_or(&[], Vec::as_slice)
+        self.member_of.get(&identity).map_or(&[], SmallVec::as_slice)
     }
 
     /// Whose membership has changed in which group since the last call.
@@ -108,7 +117,8 @@ impl Groups {
 
     /// Uses a group; its members are those of now.
     pub fn acquire(&mut self, key: GroupKey, identities: &Identities) -> GroupId {
-        if let Some(id) = self.ids.get(&key) {
+        let hash = self.hasher.hash_one(&key);
+        if let Some(id) = self.ids.find(hash, |id| self.all[id].key == key) {
             let group = self.all.get_mut(id).expect("an id is of a group");
             group.uses += 1;
             return *id;
@@ -116,24 +126,24 @@ impl Groups {
         self.last += 1;
         let id = self.last;
         let scope = self.acquire_scope(&key.scope);
-        let key = Arc::new(key);
-        post(&mut self.asked, anchors(&key.pods), Domain::Pods(scope), &id);
-        let mut members = BTreeSet::new();
-        for namespace in &self.scopes[&scope].namespaces {
-            for hash in anchors(&key.pods).into_iter().map(|pair| hash(Domain::Namespace(namespace), pair)) {
+        self.asked.post(Domain::Pods(scope), anchors(&key.pods), &id);
+        let mut members = Members::default();
+        for namespace in self.scopes[&scope].namespaces.iter() {
+            for anchor in anchors(&key.pods) {
                 let fits = |id: &&IdentityId| {
                     identities.get(**id).is_some_and(|identity| {
                         identity.namespace == *namespace && key.pods.matches_labels(&identity.labels)
                     })
                 };
-                members.extend(self.labelled.get(&hash).into_iter().flatten().filter(fits));
+                let found = self.labelled.get(Domain::Namespace(namespace), anchor).iter().filter(fits);
+                members.extend(found.copied());
             }
         }
-        for member in &members {
+        for member in members.iter() {
             self.member_of.entry(*member).or_default().push(id);
         }
-        self.ids.insert(key.clone(), id);
         self.all.insert(id, Group { key, scope, members, uses: 1 });
+        self.ids.insert_unique(hash, id, |id| self.hasher.hash_one(&self.all[id].key));
         id
     }
 
@@ -145,13 +155,14 @@ impl Groups {
             return;
         }
         let group = self.all.remove(&id).expect("just seen");
-        self.ids.remove(&group.key);
-        unpost(&mut self.asked, anchors(&group.key.pods), Domain::Pods(group.scope), &id);
-        for member in group.members {
-            if let Some(groups) = self.member_of.get_mut(&member) {
+        let found = self.ids.find_entry(self.hasher.hash_one(&group.key), |other| *other == id);
+        found.expect("a group is found by its key").remove();
+        self.asked.unpost(Domain::Pods(group.scope), anchors(&group.key.pods), &id);
+        for member in group.members.iter() {
+            if let Some(groups) = self.member_of.get_mut(member) {
                 groups.retain(|other| *other != id);
                 if groups.is_empty() {
-                    self.member_of.remove(&member);
+                    self.member_of.remove(member);
                 }
             }
         }
@@ -178,11 +189,11 @@ impl Groups {
             self.spaces.insert(namespace.clone(), Space::default());
             self.put_on(namespace, identities);
         }
-        post(&mut self.labelled, pairs(&identity.labels), Domain::Namespace(namespace), &id);
+        self.labelled.post(Domain::Namespace(namespace), pairs(&identity.labels), &id);
         let space = self.spaces.get_mut(namespace).expect("just made");
         space.identities.insert(id);
-        for scope in space.scopes.clone() {
-            self.enter(scope, id, identity);
+        for scope in space.scopes.clone().iter() {
+            self.enter(*scope, id, identity);
         }
     }
 
@@ -192,7 +203,7 @@ impl Groups {
             self.all.get_mut(&group).expect("membership is of a group").members.remove(&id);
             self.changed.insert((group, id));
         }
-        unpost(&mut self.labelled, pairs(&identity.labels), Domain::Namespace(&identity.namespace), &id);
+        self.labelled.unpost(Domain::Namespace(&identity.namespace), pairs(&identity.labels), &id);
         if let Some(space) = self.spaces.get_mut(&identity.namespace) {
             space.identities.remove(&id);
             if space.identities.is_empty() && !space.exists {
@@ -205,24 +216,22 @@ impl Groups {
     /// Finds the scopes of a namespace by its labels.
     fn put_on(&mut self, name: &Name, identities: &Identities) {
         let labels = full_labels(name, &self.spaces[name].labels);
-        post(&mut self.named, pairs(&labels), Domain::Namespaces, name);
-        let hashes = pairs(&labels).map(|pair| hash(Domain::Namespaces, pair));
-        let candidates: BTreeSet<ScopeId> =
-            hashes.filter_map(|hash| self.asked.get(&hash)).flatten().copied().collect();
+        self.named.post(Domain::Namespaces, pairs(&labels), name);
+        let candidates = pairs(&labels).flat_map(|pair| self.asked.get(Domain::Namespaces, pair)).copied();
         let fits = |id: &ScopeId| match self.scopes.get(id).map(|scope| &scope.key) {
             Some(ScopeKey::Selected(selector)) => selector.matches_labels(&labels),
             Some(ScopeKey::Namespace(_)) | None => false,
         };
         let own = self.scope_ids.get(&ScopeKey::Namespace(name.clone())).copied();
-        let scopes: BTreeSet<ScopeId> = candidates.into_iter().filter(fits).chain(own).collect();
-        for scope in &scopes {
+        let scopes: Few<[ScopeId; 4]> = candidates.filter(fits).chain(own).collect();
+        for scope in scopes.iter() {
             self.scopes.get_mut(scope).expect("just seen").namespaces.insert(name.clone());
         }
         let space = self.spaces.get_mut(name).expect("just seen");
         space.scopes.clone_from(&scopes);
-        for id in space.identities.clone() {
-            let identity = identities.get(id).expect("a namespace's identities exist");
-            scopes.iter().for_each(|scope| self.enter(*scope, id, identity));
+        for id in space.identities.clone().iter() {
+            let identity = identities.get(*id).expect("a namespace's identities exist");
+            scopes.iter().for_each(|scope| self.enter(*scope, *id, identity));
         }
     }
 
@@ -231,22 +240,22 @@ impl Groups {
         let Some(space) = self.spaces.get_mut(name) else { return };
         let scopes = std::mem::take(&mut space.scopes);
         let labels = full_labels(name, &space.labels);
-        for id in space.identities.clone() {
-            for group in self.member_of.remove(&id).unwrap_or_default() {
-                self.all.get_mut(&group).expect("membership is of a group").members.remove(&id);
-                self.changed.insert((group, id));
+        for id in space.identities.clone().iter() {
+            for group in self.member_of.remove(id).unwrap_or_default() {
+                self.all.get_mut(&group).expect("membership is of a group").members.remove(id);
+                self.changed.insert((group, *id));
             }
         }
-        unpost(&mut self.named, pairs(&labels), Domain::Namespaces, name);
-        for scope in scopes {
-            self.scopes.get_mut(&scope).expect("a namespace's scopes exist").namespaces.remove(name);
+        self.named.unpost(Domain::Namespaces, pairs(&labels), name);
+        for scope in scopes.iter() {
+            self.scopes.get_mut(scope).expect("a namespace's scopes exist").namespaces.remove(name);
         }
     }
 
     /// Puts an identity into the groups of a scope that select it.
     fn enter(&mut self, scope: ScopeId, id: IdentityId, identity: &Identity) {
-        for hash in pairs(&identity.labels).map(|pair| hash(Domain::Pods(scope), pair)) {
-            for group_id in self.asked.get(&hash).into_iter().flatten() {
+        for pair in pairs(&identity.labels) {
+            for group_id in self.asked.get(Domain::Pods(scope), pair) {
                 let Some(group) = self.all.get_mut(group_id).filter(|group| group.scope == scope) else { continue };
                 if group.key.pods.matches_labels(&identity.labels) && group.members.insert(id) {
                     self.member_of.entry(id).or_default().push(*group_id);
@@ -263,18 +272,20 @@ impl Groups {
         }
         self.last += 1;
         let id = self.last;
-        let mut namespaces = BTreeSet::new();
+        let mut namespaces = Few::default();
         match key {
-            ScopeKey::Namespace(name) => namespaces.extend(self.spaces.contains_key(name).then(|| name.clone())),
+            ScopeKey::Namespace(name) if self.spaces.contains_key(name) => drop(namespaces.insert(name.clone())),
+            ScopeKey::Namespace(_) => {}
             ScopeKey::Selected(selector) => {
-                post(&mut self.asked, anchors(selector), Domain::Namespaces, &id);
-                for hash in anchors(selector).into_iter().map(|pair| hash(Domain::Namespaces, pair)) {
-                    let fits = |name: &&Name| selector.matches_labels(&full_labels(name, &self.spaces[*name].labels));
-                    namespaces.extend(self.named.get(&hash).into_iter().flatten().filter(fits).cloned());
+                self.asked.post(Domain::Namespaces, anchors(selector), &id);
+                let fits = |name: &&Name| selector.matches_labels(&full_labels(name, &self.spaces[*name].labels));
+                for anchor in anchors(selector) {
+                    let found = self.named.get(Domain::Namespaces, anchor).iter().filter(fits);
+                    namespaces.extend(found.cloned());
                 }
             }
         }
-        for name in &namespaces {
+        for name in namespaces.iter() {
             self.spaces.get_mut(name).expect("just seen").scopes.insert(id);
         }
         self.scope_ids.insert(key.clone(), id);
@@ -291,9 +302,9 @@ impl Groups {
         let scope = self.scopes.remove(&id).expect("just seen");
         self.scope_ids.remove(&scope.key);
         if let ScopeKey::Selected(selector) = &scope.key {
-            unpost(&mut self.asked, anchors(selector), Domain::Namespaces, &id);
+            self.asked.unpost(Domain::Namespaces, anchors(selector), &id);
         }
-        for name in &scope.namespaces {
+        for name in scope.namespaces.iter() {
             if let Some(space) = self.spaces.get_mut(name) {
                 space.scopes.remove(&id);
             }
@@ -314,7 +325,14 @@ fn full_labels(name: &str, labels: &Labels) -> Labels {
 
 /// Lists by a hash of what is asked for or had. Two things under one hash cost a comparison, nothing else: whatever is found
 /// is looked at.
-type Postings<T> = HashMap<u64, Vec<T>>;
+#[derive(Debug, Clone, Default)]
+struct Postings<T> {
+    lists: HashMap<u64, Posted<T>>,
+    hasher: Hasher,
+}
+
+/// What is under one hash, in no order.
+type Posted<T> = SmallVec<[T; 2]>;
 
 /// What a pair is about.
 #[derive(Clone, Copy, Hash)]
@@ -330,45 +348,42 @@ enum Domain<'a> {
 /// A key and a value; `None`: everything, whatever its labels.
 type Pair<'a> = Option<(&'a str, &'a str)>;
 
-fn hash(domain: Domain, pair: Pair) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (domain, pair).hash(&mut hasher);
-    hasher.finish()
+impl<T: Clone + PartialEq> Postings<T> {
+    fn get(&self, domain: Domain, pair: Pair) -> &[T] {
+        self.lists.get(&self.hasher.hash_one((domain, pair))).map_or(&[], SmallVec::as_slice)
+    }
+
+    fn post<'a>(&mut self, domain: Domain, pairs: impl IntoIterator<Item = Pair<'a>>, what: &T) {
+        for pair in pairs {
+            let hash = self.hasher.hash_one((domain, pair));
+            self.lists.entry(hash).or_default().push(what.clone());
+        }
+    }
+
+    fn unpost<'a>(&mut self, domain: Domain, pairs: impl IntoIterator<Item = Pair<'a>>, what: &T) {
+        for pair in pairs {
+            let hash = self.hasher.hash_one((domain, pair));
+            let Some(list) = self.lists.get_mut(&hash) else { continue };
+            if let Some(place) = list.iter().position(|other| other == what) {
+                list.swap_remove(place);
+            }
+            if list.is_empty() {
+                self.lists.remove(&hash);
+            }
+        }
+    }
 }
 
 /// One pair of these is with everything that the selector selects.
-fn anchors(selector: &Selector) -> Vec<Pair<'_>> {
+fn anchors(selector: &Selector) -> SmallVec<[Pair<'_>; 2]> {
     let narrow = selector.requirements.iter().filter(|requirement| requirement.operator == Operator::In);
     match narrow.min_by_key(|requirement| requirement.values.len()) {
         Some(requirement) => requirement.values.iter().map(|value| Some((&*requirement.key, &**value))).collect(),
-        None => vec![None],
+        None => smallvec![None],
     }
 }
 
 /// What these labels answer to.
 fn pairs(labels: &Labels) -> impl Iterator<Item = Pair<'_>> {
     [None].into_iter().chain(labels.iter().map(|(key, value)| Some((&**key, &**value))))
-}
-
-fn post<'a, T: Clone>(to: &mut Postings<T>, pairs: impl IntoIterator<Item = Pair<'a>>, domain: Domain, what: &T) {
-    for pair in pairs {
-        to.entry(hash(domain, pair)).or_default().push(what.clone());
-    }
-}
-
-fn unpost<'a, T: PartialEq>(
-    from: &mut Postings<T>,
-    pairs: impl IntoIterator<Item = Pair<'a>>,
-    domain: Domain,
-    what: &T,
-) {
-    for hash in pairs.into_iter().map(|pair| hash(domain, pair)) {
-        let Some(list) = from.get_mut(&hash) else { continue };
-        if let Some(place) = list.iter().position(|other| other == what) {
-            list.swap_remove(place);
-        }
-        if list.is_empty() {
-            from.remove(&hash);
-        }
-    }
 }

@@ -32,7 +32,10 @@ impl Policies {
     /// Names of the nodes that need a policy: those of the pods that it selects.
     pub fn nodes_of<'a>(&'a self, name: &str, identities: &'a Identities) -> impl Iterator<Item = &'a Name> {
         let policy = self.ids.get(name).map(|id| &self.all[id]);
-        policy.into_iter().flat_map(move |policy| self.selected(policy, identities)).flat_map(|one| one.nodes.keys())
+        policy
+            .into_iter()
+            .flat_map(move |policy| self.selected(policy, identities))
+            .flat_map(|one| one.nodes.iter().map(|(node, _)| node))
     }
 
     fn selected<'a>(
@@ -40,7 +43,7 @@ impl Policies {
         policy: &Compiled,
         identities: &'a Identities,
     ) -> impl Iterator<Item = &'a Identity> + use<'a> {
-        self.groups.members(policy.target).iter().filter_map(|id| identities.get(*id))
+        self.groups.members(policy.target).filter_map(|id| identities.get(id))
     }
 
     fn one_in_use(&self, policy: &Compiled, identities: &Identities) -> PolicyUse {

@@ -24,7 +24,7 @@ impl PortSet {
     /// What is in both.
     pub fn and(&self, other: &PortSet) -> PortSet {
         match (self, other) {
-            (PortSet::AllBut(a), PortSet::AllBut(b)) => PortSet::AllBut(merged([&a[..], b].concat())),
+            (PortSet::AllBut(a), PortSet::AllBut(b)) => PortSet::AllBut(merged([&a[..], b].concat()).into_vec()),
             (PortSet::Only(a), PortSet::AllBut(b)) | (PortSet::AllBut(b), PortSet::Only(a)) => {
                 PortSet::Only(without(a, b))
             }
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     fn only(ports: &[Ports]) -> PortSet {
-        PortSet::Only(merged(ports.to_vec()))
+        PortSet::Only(merged(ports.to_vec()).into_vec())
     }
 
     #[track_caller]

@@ -16,36 +16,43 @@ impl Services {
     }
 
     fn one_in_use(&self, id: &Id, stored: &Stored) -> Option<ServiceUse> {
-        let Some(Kind::Service(service)) = stored.object.as_ref()?.kind.as_ref() else { return None };
-        let slices: Vec<&EndpointSlice> =
+        let Some(Kind::Service(service)) = stored.object.as_ref()?.object().kind else { return None };
+        let slices: Vec<EndpointSlice> =
             self.slices_of.get(id).into_iter().flatten().filter_map(|id| self.slice(id)).collect();
         let problem = stored.problem.as_ref().map(|problem| problem.message.to_string());
         let ports = service.ports.iter().map(|port| port_in_use(port, &slices)).collect();
         Some(ServiceUse { ports, problem: problem.unwrap_or_default(), ..without_ports(service) })
     }
+
+    fn slice(&self, id: &Id) -> Option<EndpointSlice> {
+        match self.slices.get(id)?.object.as_ref()?.object().kind? {
+            Kind::EndpointSlice(slice) => Some(slice),
+            _ => None,
+        }
+    }
 }
 
-fn without_ports(service: &Service) -> ServiceUse {
+fn without_ports(service: Service) -> ServiceUse {
     let policy = |is_local: bool| if is_local { "Local" } else { "Cluster" }.to_owned();
     ServiceUse {
-        namespace: service.namespace.clone(),
-        name: service.name.clone(),
-        addresses: service.cluster_ips.clone(),
-        external_addresses: service.external_addresses.clone(),
-        source_ranges: service.source_ranges.clone(),
+        namespace: service.namespace,
+        name: service.name,
+        addresses: service.cluster_ips,
+        external_addresses: service.external_addresses,
+        source_ranges: service.source_ranges,
         internal_policy: policy(service.internal_local),
         external_policy: policy(service.external_local),
         affinity_seconds: service.affinity_seconds,
         health_check_node_port: service.health_check_node_port,
-        traffic_distribution: service.traffic_distribution.clone(),
+        traffic_distribution: service.traffic_distribution,
         ..ServiceUse::default()
     }
 }
 
 /// A port, with the endpoints of the slices' ports of the same name. One in two slices is told once.
-fn port_in_use(port: &ServicePort, slices: &[&EndpointSlice]) -> ServicePortUse {
+fn port_in_use(port: &ServicePort, slices: &[EndpointSlice]) -> ServicePortUse {
     let is_same = |other: &&ServicePort| other.name == port.name && other.protocol == port.protocol;
-    let of_slice = |slice: &&EndpointSlice| {
+    let of_slice = |slice: &EndpointSlice| {
         let number = slice.ports.iter().find(is_same).map(|port| port.port);
         let endpoints =
             number.into_iter().flat_map(|number| slice.endpoints.iter().map(move |one| endpoint(one, number)));

@@ -153,7 +153,7 @@ impl History {
         };
         let view = self.told.views.entry(node.to_string()).or_default();
         delta.removed.iter().for_each(|key| drop(view.remove(key)));
-        view.extend(delta.set.into_iter().map(|object| (object.key.clone(), object)));
+        view.extend(delta.set.iter().map(|object| (object.key().to_owned(), Arc::new(object.object()))));
     }
 
     /// From now on nodes hear of edits one after the other, and confirm them.

@@ -263,11 +263,11 @@ fn a_node_that_changes_its_address_is_told_to_the_others() {
     let events = cluster.server.drain();
     let effects = cluster.feed(events);
     let delta = cluster.network.node_delta(&effects, "n2");
-    let told: Vec<&str> = delta.set.iter().map(|object| object.key.as_str()).collect();
+    let told: Vec<&str> = delta.set.iter().map(|object| object.key()).collect();
     assert_eq!(told, ["peer/n1", "route/default/10.10.0.0/26"]);
-    assert!(delta.set.iter().all(|object| format!("{:?}", object.kind).contains("198.51.100.7")));
+    assert!(delta.set.iter().all(|object| format!("{object:?}").contains("198.51.100.7")));
     let own = cluster.network.node_delta(&effects, "n1");
-    assert_eq!(own.set.iter().map(|object| object.key.as_str()).collect::<Vec<_>>(), ["config/node"]);
+    assert_eq!(own.set.iter().map(|object| object.key()).collect::<Vec<_>>(), ["config/node"]);
 }
 
 #[test]
